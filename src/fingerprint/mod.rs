@@ -1,0 +1,1 @@
+//! From hellos and flow keys to fingerprints.

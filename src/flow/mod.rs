@@ -1,0 +1,3 @@
+//! From packets to flows and streams.
+
+pub mod stream;

@@ -1,0 +1,1 @@
+//! From DNS messages to transactions.

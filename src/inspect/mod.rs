@@ -1,0 +1,78 @@
+//! From streams and datagrams to sessions.
+//!
+//! An inspector sees one flow, never a packet header and never a clock; what it learns goes into [`Found`].
+//! It keeps no payload beyond the message at hand, and every buffer has a bound in [`crate::limits`].
+
+pub mod dns;
+pub mod tls;
+
+use crate::flow::stream::StreamEvent;
+use crate::limits::Limits;
+use crate::net::Side;
+use crate::observe::{Certificate, DnsTransaction, TlsSession};
+use crate::time::Timestamp;
+use crate::weird::Weird;
+use bstr::BString;
+
+/// What an inspector says of the bytes it was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It goes on looking.
+    More,
+    /// It has seen all it needs: the flow's payload need not be reassembled any more.
+    Done,
+    /// These bytes are not its protocol.
+    NotMine,
+}
+
+/// What an inspector is told beside the bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The moment of the packet that completed these bytes.
+    pub at: Timestamp,
+    /// The bounds to keep.
+    pub limits: &'a Limits,
+}
+
+/// What inspectors found, in the order they found it; the flow adds uid and endpoints.
+#[derive(Debug)]
+pub enum Found {
+    /// A TLS session is told; its certificates came before it.
+    Tls(Box<TlsSession>),
+    /// A certificate was seen in clear.
+    Certificate(Box<Certificate>),
+    /// A DNS query and its answer, or either alone.
+    Dns(Box<DnsTransaction>),
+    /// Something odd; the second part says what exactly, and is empty where the name says it all.
+    Weird(Weird, BString),
+}
+
+/// An inspector of a TCP flow.
+pub trait StreamInspector {
+    /// Takes the next event of either direction.
+    fn handle_stream(
+        &mut self,
+        context: Context<'_>,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) -> Verdict;
+
+    /// The flow is over: what is still held is told. Called exactly once, also after [`Verdict::Done`].
+    fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>);
+}
+
+/// An inspector of a UDP flow.
+pub trait DatagramInspector {
+    /// Takes one datagram's payload. `complete` is false where the capture cut it short.
+    fn handle_datagram(
+        &mut self,
+        context: Context<'_>,
+        side: Side,
+        payload: &[u8],
+        complete: bool,
+        found: &mut Vec<Found>,
+    ) -> Verdict;
+
+    /// The flow is over: what is still held is told. Called exactly once.
+    fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>);
+}

@@ -1,0 +1,1 @@
+//! From TLS streams to sessions and certificates.

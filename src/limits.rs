@@ -1,0 +1,69 @@
+//! From nothing to every bound in the core, with its default and why.
+//!
+//! A bound that is per shard is the site's number divided by [`SHARDS`], so that what is evicted never
+//! depends on how many workers own the shards.
+
+use crate::time::Span;
+use serde::{Deserialize, Serialize};
+
+/// Into how many shards flows hash. Fixed: a uid, an eviction or a timer must not depend on the machine.
+pub const SHARDS: usize = 64;
+
+/// Bounds of the core. Counts are for the whole sensor, times are per flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Flows in the table; 1 M is a busy 10 Gbit/s link with a minute of UDP and DNS behind it.
+    pub flows_max: usize,
+    /// Bytes of out-of-order TCP payload held for one flow and direction.
+    pub reassembly_flow_bytes_max: usize,
+    /// Bytes of out-of-order TCP payload held in all.
+    pub reassembly_bytes_max: usize,
+    /// A TCP flow without packets ends after this (Zeek: 5 min); an established TLS flow does not.
+    pub tcp_inactivity: Span,
+    /// An established TLS flow without packets ends after this.
+    pub tls_inactivity: Span,
+    /// A UDP flow without packets ends after this (Zeek: 1 min).
+    pub udp_inactivity: Span,
+    /// An ICMP or other flow without packets ends after this (Zeek: 1 min).
+    pub icmp_inactivity: Span,
+    /// A SYN without an answer ends after this (Zeek's `tcp_attempt_delay`: 5 s).
+    pub tcp_attempt: Span,
+    /// A flow closed by both sides lingers this long (Zeek's `tcp_close_delay`: 5 s).
+    pub tcp_close: Span,
+    /// A flow that was reset lingers this long (Zeek's `tcp_reset_delay`: 100 ms).
+    pub tcp_reset: Span,
+    /// A flow closed by one side only ends after this (Zeek's `tcp_partial_close_delay`: 3 s).
+    pub tcp_partial_close: Span,
+    /// DNS queries of one flow that wait for an answer.
+    pub dns_pending_max: usize,
+    /// Handshake bytes of one TLS direction; a certificate chain of 64 KiB is far above any seen.
+    pub tls_handshake_bytes_max: usize,
+    /// Addresses whose names the detector remembers.
+    pub dns_memory_max: usize,
+    /// Hosts, and (host, service) pairs, that the detector remembers.
+    pub baseline_keys_max: usize,
+    /// Alerts whose identity is kept for deduplication.
+    pub alerts_max: usize,
+}
+
+impl Limits {
+    /// The shipped bounds.
+    pub const DEFAULT: Limits = Limits {
+        flows_max: 1_000_000,
+        reassembly_flow_bytes_max: 1 << 20,
+        reassembly_bytes_max: 512 << 20,
+        tcp_inactivity: Span::from_secs(300),
+        tls_inactivity: Span::from_secs(86_400),
+        udp_inactivity: Span::from_secs(60),
+        icmp_inactivity: Span::from_secs(60),
+        tcp_attempt: Span::from_secs(5),
+        tcp_close: Span::from_secs(5),
+        tcp_reset: Span::from_millis(100),
+        tcp_partial_close: Span::from_secs(3),
+        dns_pending_max: 256,
+        tls_handshake_bytes_max: 1 << 17,
+        dns_memory_max: 200_000,
+        baseline_keys_max: 200_000,
+        alerts_max: 10_000,
+    };
+}

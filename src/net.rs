@@ -1,0 +1,108 @@
+//! From address bytes to endpoints, sides and names.
+//!
+//! Knows no packet layout: what the numbers mean on the wire is `packet`'s business.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::net::IpAddr;
+
+/// An address and a port; for ICMP the port is a type or a code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// IPv4 or IPv6 address.
+    pub addr: IpAddr,
+    /// TCP or UDP port, ICMP type or code, 0 for protocols without ports.
+    pub port: u16,
+}
+
+/// Who sent something within a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Side {
+    /// The endpoint that opened the flow.
+    Originator,
+    /// The endpoint that was called.
+    Responder,
+}
+
+impl Side {
+    /// The other side.
+    pub fn peer(self) -> Side {
+        match self {
+            Side::Originator => Side::Responder,
+            Side::Responder => Side::Originator,
+        }
+    }
+
+    /// 0 for the originator, 1 for the responder: for arrays of two.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
+/// The transport of a flow as Zeek's `proto` column names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Transport {
+    /// ICMP and ICMPv6.
+    Icmp,
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// Any other protocol over IP.
+    Unknown,
+}
+
+impl Transport {
+    /// Zeek's spelling.
+    pub fn name(self) -> &'static str {
+        match self {
+            Transport::Icmp => "icmp",
+            Transport::Tcp => "tcp",
+            Transport::Udp => "udp",
+            Transport::Unknown => "unknown_transport",
+        }
+    }
+}
+
+/// A link-layer address, shown as `00:11:22:33:44:55`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Mac(pub [u8; 6]);
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+/// The identity of a flow in every log: 96 bits, written as Zeek writes a connection's uid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Uid(u32, u64);
+
+impl Uid {
+    /// The uid of these 96 bits.
+    pub const fn from_words(high: u32, low: u64) -> Uid {
+        Uid(high, low)
+    }
+}
+
+/// `C`, then both words in base 62 without padding, least significant digit first.
+impl fmt::Display for Uid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const DIGITS: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+        let mut text = [b'C'; 24];
+        let mut len = 1;
+        for word in [u64::from(self.0), self.1] {
+            let mut rest = word;
+            loop {
+                text[len] = DIGITS[(rest % 62) as usize];
+                len += 1;
+                rest /= 62;
+                if rest == 0 {
+                    break;
+                }
+            }
+        }
+        f.write_str(std::str::from_utf8(&text[..len]).expect("digits are ASCII"))
+    }
+}

@@ -1,0 +1,316 @@
+//! From the dissector's findings to the one thing that crosses to the detector.
+//!
+//! An [`Observation`] is owned, small and serialisable; whoever changes its shape raises [`VERSION`].
+
+use crate::net::{Endpoint, Mac, Side, Transport, Uid};
+use crate::time::{Span, Timestamp};
+use crate::weird::Weird;
+use bstr::BString;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// The version of the observation's shape.
+pub const VERSION: u16 = 1;
+
+/// One fact about one flow at one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// The moment the fact was known: a frame's clock or a timer's deadline.
+    pub at: Timestamp,
+    /// The flow it is about; none for what no flow can be made of.
+    pub flow: Option<FlowId>,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// Which flow: the columns that every log shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlowId {
+    /// The flow's uid.
+    pub uid: Uid,
+    /// The moment of its first packet.
+    pub first_at: Timestamp,
+    /// The endpoint that opened it.
+    pub originator: Endpoint,
+    /// The endpoint that was called.
+    pub responder: Endpoint,
+    /// Its transport.
+    pub transport: Transport,
+}
+
+/// What was learnt.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Fact {
+    /// A flow is over, or its interim account is due.
+    Flow(Box<FlowSummary>),
+    /// A TLS session.
+    Tls(Box<TlsSession>),
+    /// A certificate seen in clear.
+    Certificate(Box<Certificate>),
+    /// A DNS transaction.
+    Dns(Box<DnsTransaction>),
+    /// An anomaly.
+    Weird(Box<WeirdSeen>),
+}
+
+/// An anomaly and what exactly was odd.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WeirdSeen {
+    /// Its name.
+    pub weird: Weird,
+    /// What exactly; may be empty.
+    pub detail: BString,
+}
+
+/// Zeek's thirteen states of a flow at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[allow(missing_docs)] // The names are the field's; zeek's conn_state documents each.
+pub enum ConnState {
+    Oth,
+    Rej,
+    Rsto,
+    Rstos0,
+    Rstr,
+    Rstrh,
+    S0,
+    S1,
+    S2,
+    S3,
+    Sf,
+    Sh,
+    Shr,
+}
+
+impl ConnState {
+    /// Zeek's spelling.
+    pub fn name(self) -> &'static str {
+        match self {
+            ConnState::Oth => "OTH",
+            ConnState::Rej => "REJ",
+            ConnState::Rsto => "RSTO",
+            ConnState::Rstos0 => "RSTOS0",
+            ConnState::Rstr => "RSTR",
+            ConnState::Rstrh => "RSTRH",
+            ConnState::S0 => "S0",
+            ConnState::S1 => "S1",
+            ConnState::S2 => "S2",
+            ConnState::S3 => "S3",
+            ConnState::Sf => "SF",
+            ConnState::Sh => "SH",
+            ConnState::Shr => "SHR",
+        }
+    }
+}
+
+/// What one side of a flow sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SideTally {
+    /// Payload bytes; for TCP by sequence numbers, as Zeek counts them.
+    pub bytes: u64,
+    /// Packets.
+    pub packets: u64,
+    /// IP total lengths, as on the wire.
+    pub ip_bytes: u64,
+}
+
+/// A flow's account: what `conn.log` says of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FlowSummary {
+    /// From the first to the last packet that counts; none where Zeek leaves it unset.
+    pub duration: Option<Span>,
+    /// Both sides' tallies: originator, responder.
+    pub tally: [SideTally; 2],
+    /// How it ended.
+    pub state: ConnState,
+    /// Zeek's history letters.
+    pub history: Box<str>,
+    /// Bytes that were acknowledged or passed over but never seen.
+    pub missed_bytes: u64,
+    /// What it carried, in order of discovery: `ssl`, `dns`, `http` ...
+    pub services: Vec<Box<str>>,
+    /// Number of the protocol over IP.
+    pub ip_proto: u8,
+    /// Outer and inner VLAN identifier.
+    pub vlan: [Option<u16>; 2],
+    /// Link-layer addresses of originator and responder.
+    pub macs: [Option<Mac>; 2],
+    /// Starts of an exchange: client payload after at least two seconds without any from the client's side,
+    /// handshakes left out.
+    pub exchanges: u32,
+}
+
+impl FlowSummary {
+    /// The tally of `side`.
+    pub fn side(&self, side: Side) -> &SideTally {
+        &self.tally[side.index()]
+    }
+}
+
+/// A TLS session: what `ssl.log` says, and what the analytics read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TlsSession {
+    /// The moment of the first handshake record.
+    pub at: Timestamp,
+    /// The version that the server chose (0x0303, also from supported_versions: 0x0304); SSLv2 is 0x0002.
+    pub version: Option<u16>,
+    /// The cipher suite that the server chose.
+    pub cipher: Option<u16>,
+    /// The named group of the key exchange.
+    pub curve: Option<u16>,
+    /// Server name of the hello.
+    pub server_name: Option<BString>,
+    /// Whether an earlier session was resumed (id, ticket or PSK).
+    pub resumed: bool,
+    /// The description of the last alert in clear.
+    pub last_alert: Option<u8>,
+    /// The ALPN protocol that the server chose in clear.
+    pub next_protocol: Option<BString>,
+    /// The ALPN protocols that the client offered.
+    pub client_alpn: Vec<BString>,
+    /// Whether the handshake was completed.
+    pub established: bool,
+    /// Zeek's `ssl_history` letters.
+    pub history: Box<str>,
+    /// SHA-256 of the server's certificates, leaf first, hexadecimal.
+    pub cert_chain_fps: Option<Vec<Box<str>>>,
+    /// SHA-256 of the client's certificates, leaf first, hexadecimal.
+    pub client_cert_chain_fps: Option<Vec<Box<str>>>,
+    /// Subject and issuer of the server's leaf certificate, RFC 2253 order as Zeek prints them.
+    pub subject: Option<BString>,
+    /// Its issuer.
+    pub issuer: Option<BString>,
+    /// Whether the leaf certificate names the server name; none without SNI or certificate.
+    pub sni_matches_cert: Option<bool>,
+    /// DNS names of the leaf certificate: subject alternative names, else the common name.
+    pub certificate_names: Vec<BString>,
+    /// JA3 of the client hello, MD5 in hexadecimal.
+    pub ja3: Option<Box<str>>,
+    /// JA3S of the server hello, MD5 in hexadecimal.
+    pub ja3s: Option<Box<str>>,
+    /// JA4 of the client hello.
+    pub ja4: Option<Box<str>>,
+    /// What of the client hello tells browsers from libraries; none where no whole hello was seen.
+    pub hello: Option<HelloTraits>,
+}
+
+/// Traits of a client hello that fingerprints hash away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HelloTraits {
+    /// It carries GREASE values (RFC 8701).
+    pub grease: bool,
+    /// It carries an encrypted_client_hello extension (0xfe0d), real or GREASE.
+    pub ech: bool,
+    /// It offers certificate compression (27), as browsers do.
+    pub compress_certificate: bool,
+    /// It offers application settings (17513 or 17613), as Chromium does.
+    pub application_settings: bool,
+    /// How many cipher suites it offers, GREASE left out.
+    pub ciphers: u16,
+    /// How many extensions it has, GREASE left out.
+    pub extensions: u16,
+}
+
+/// A certificate seen in clear: what `x509.log` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Certificate {
+    /// The moment its message was complete.
+    pub at: Timestamp,
+    /// SHA-256 of its DER, hexadecimal.
+    pub fingerprint: Box<str>,
+    /// 1 to 3.
+    pub version: u64,
+    /// Serial number, upper-case hexadecimal.
+    pub serial: Box<str>,
+    /// Subject as Zeek prints it.
+    pub subject: BString,
+    /// Issuer as Zeek prints it.
+    pub issuer: BString,
+    /// Valid from.
+    pub not_valid_before: Timestamp,
+    /// Valid to.
+    pub not_valid_after: Timestamp,
+    /// Algorithm of the key (`rsaEncryption`, `id-ecPublicKey`).
+    pub key_alg: Box<str>,
+    /// Algorithm of the signature (`sha256WithRSAEncryption`).
+    pub sig_alg: Box<str>,
+    /// `rsa`, `dsa` or `ecdsa`; none for other keys.
+    pub key_type: Option<Box<str>>,
+    /// Bits of the key.
+    pub key_length: Option<u64>,
+    /// RSA exponent, decimal.
+    pub exponent: Option<Box<str>>,
+    /// Name of the elliptic curve.
+    pub curve: Option<Box<str>>,
+    /// Subject alternative names: none without the extension.
+    pub san_dns: Option<Vec<BString>>,
+    /// URIs.
+    pub san_uri: Option<Vec<BString>>,
+    /// Mail addresses.
+    pub san_email: Option<Vec<BString>>,
+    /// Addresses.
+    pub san_ip: Option<Vec<IpAddr>>,
+    /// Whether it may sign others: none without the extension.
+    pub ca: Option<bool>,
+    /// The longest chain below it.
+    pub path_len: Option<u64>,
+    /// Whether it is the leaf of its chain.
+    pub host_cert: bool,
+    /// Whether a client sent it.
+    pub client_cert: bool,
+}
+
+/// A DNS query and its answer, or either alone: what `dns.log` says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct DnsTransaction {
+    /// The moment of the query, or of the answer where no query was seen.
+    pub at: Timestamp,
+    /// Transaction id.
+    pub id: u16,
+    /// From query to answer; none unless both were seen.
+    pub rtt: Option<Span>,
+    /// The name asked for, lower case, without the final dot.
+    pub query: Option<BString>,
+    /// Class of the question.
+    pub qclass: Option<u16>,
+    /// Type of the question.
+    pub qtype: Option<u16>,
+    /// Response code, extended by EDNS where present; none without an answer.
+    pub rcode: Option<u16>,
+    /// Authoritative answer.
+    pub aa: bool,
+    /// Truncated.
+    pub tc: bool,
+    /// Recursion desired.
+    pub rd: bool,
+    /// Recursion available.
+    pub ra: bool,
+    /// The reserved bits of the header, as Zeek prints them.
+    pub z: u8,
+    /// Operation code.
+    pub opcode: u8,
+    /// Answers as Zeek prints them; none where no answer was seen or it had none.
+    pub answers: Option<Vec<BString>>,
+    /// Their times to live in seconds, in the same order.
+    pub ttls: Option<Vec<u32>>,
+    /// Zeek's `rejected`: an error answer, or one without records.
+    pub rejected: bool,
+    /// Addresses among the answers with their TTL in seconds, for the memory of names.
+    pub addresses: Vec<(IpAddr, u32)>,
+    /// What HTTPS and SVCB records (RFC 9460) said.
+    pub service_bindings: Vec<ServiceBinding>,
+}
+
+/// An HTTPS or SVCB record (RFC 9460).
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ServiceBinding {
+    /// 0 is alias mode.
+    pub priority: u16,
+    /// The target name, `.` for the owner itself.
+    pub target: BString,
+    /// ALPN identifiers.
+    pub alpn: Vec<BString>,
+    /// IPv4 and IPv6 hints.
+    pub hints: Vec<IpAddr>,
+    /// Whether an ECH configuration was offered.
+    pub ech: bool,
+}

@@ -1,0 +1,86 @@
+//! From something odd on the wire to a counted name.
+//!
+//! A closed list: names are Zeek's where Zeek has one. A weird never stops processing.
+
+use serde::{Deserialize, Serialize};
+
+macro_rules! weirds {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// A protocol anomaly.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Weird { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Weird {
+            /// Every weird there is.
+            pub const ALL: &'static [Weird] = &[$(Weird::$variant,)+];
+
+            /// The name in `weird.log`.
+            pub fn name(self) -> &'static str {
+                match self { $(Weird::$variant => $name,)+ }
+            }
+        }
+    };
+}
+
+weirds! {
+    /// A TCP, UDP or ICMP checksum that does not fit.
+    BadTcpChecksum = "bad_TCP_checksum",
+    /// A UDP checksum that does not fit.
+    BadUdpChecksum = "bad_UDP_checksum",
+    /// An ICMP checksum that does not fit.
+    BadIcmpChecksum = "bad_ICMP_checksum",
+    /// An IPv4 header checksum that does not fit.
+    BadIpChecksum = "bad_IP_checksum",
+    /// Two segments claim the same stream bytes with different content; the first is kept.
+    InconsistentOverlap = "rexmit_inconsistency",
+    /// A link header is cut short.
+    TruncatedLink = "truncated_header",
+    /// An IP header is cut short or its lengths contradict each other.
+    TruncatedIp = "truncated_IP",
+    /// A transport header is cut short.
+    TruncatedTransport = "truncated_transport_header",
+    /// A link type that is not decoded.
+    UnknownLink = "unknown_link_type",
+    /// Handshake bytes beyond the bound; the TLS inspector gave up.
+    TlsHandshakeTooLong = "tls_handshake_too_long",
+    /// A TLS record or handshake message that contradicts itself.
+    TlsMalformed = "tls_malformed",
+    /// A certificate that does not parse.
+    CertificateMalformed = "x509_malformed",
+    /// A DNS message whose header or records contradict the message's length.
+    DnsMalformed = "dns_malformed",
+    /// A DNS answer without a query.
+    DnsUnmatchedReply = "dns_unmatched_reply",
+    /// A DNS query that no answer came to, pushed out by the bound on waiting queries.
+    DnsUnmatchedMessage = "dns_unmatched_msg",
+    /// A SYN in the middle of an established flow.
+    SynInsideConnection = "SYN_inside_connection",
+    /// A SYN after the flow was closed.
+    SynAfterClose = "SYN_after_close",
+    /// A SYN after the flow was reset.
+    SynAfterReset = "SYN_after_reset",
+    /// A SYN whose sequence number differs from the first one.
+    SynSeqJump = "SYN_seq_jump",
+    /// A SYN in a flow that was picked up midstream.
+    SynAfterPartial = "SYN_after_partial",
+    /// A SYN with a FIN.
+    SynFin = "SYN_with_FIN?",
+    /// A SYN-ACK that acknowledges what was never sent.
+    BadSynAck = "bad_SYN_ack",
+    /// A FIN that fits no state.
+    InappropriateFin = "inappropriate_FIN",
+    /// A FIN as the first thing seen of a side.
+    SpontaneousFin = "spontaneous_FIN",
+    /// A RST as the first thing seen of a side.
+    SpontaneousRst = "spontaneous_RST",
+    /// Payload before the handshake was complete.
+    DataBeforeEstablished = "data_before_established",
+    /// New payload after a RST.
+    DataAfterReset = "data_after_reset",
+    /// An acknowledgement above what was ever seen from the other side.
+    AckAboveHole = "above_hole_data_without_any_acks",
+    /// A second SYN-ACK.
+    RepeatedSynWithAck = "repeated_SYN_with_ack",
+    /// A SYN in answer to a SYN.
+    RepeatedSynReply = "repeated_SYN_reply_wo_ack",
+}
