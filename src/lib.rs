@@ -6,6 +6,7 @@ pub mod inspect;
 pub mod limits;
 pub mod net;
 pub mod observe;
+pub mod packet;
 pub mod record;
 pub mod time;
 pub mod weird;

@@ -1,0 +1,207 @@
+//! From one side's segments in any order to its bytes in order.
+//!
+//! Knows no packet: offsets are relative to the side's start, 64 bits wide, so nothing wraps here. What
+//! arrives in order is passed on without a copy. Holds at most
+//! [`reassembly_flow_bytes_max`](crate::limits::Limits::reassembly_flow_bytes_max) bytes.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One side's stream, as far as it was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Reassembler {
+    /// The offset of the next byte to pass on.
+    next: u64,
+    /// Pieces beyond `next` by offset; they never overlap each other or `next`.
+    held: BTreeMap<u64, Piece>,
+    held_bytes: usize,
+    /// Stream bytes that the pieces stand for.
+    held_len: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Piece {
+    /// Stream bytes it stands for.
+    len: u64,
+    /// Its content; shorter than `len` where the capture was cut or nobody reads this stream.
+    bytes: Vec<u8>,
+}
+
+/// A segment's part of the stream.
+#[derive(Clone, Copy, Debug)]
+pub struct Segment<'a> {
+    /// Offset of its first byte.
+    pub offset: u64,
+    /// Bytes on the wire.
+    pub len: u64,
+    /// Bytes captured, at most `len`.
+    pub bytes: &'a [u8],
+}
+
+/// What comes next in the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piecewise<'a> {
+    /// These bytes, never empty.
+    Data(&'a [u8]),
+    /// So many bytes that were sent but not captured.
+    Uncaptured(u64),
+    /// So many bytes that were never seen.
+    Missing(u64),
+}
+
+/// What a segment turned out to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Arrival {
+    /// It claims bytes that another segment claimed with other content; the first one was kept.
+    pub inconsistent: bool,
+    /// How much more, or less, is held than before.
+    pub held_delta: isize,
+}
+
+impl Default for Reassembler {
+    /// A stream whose first byte has offset 1, after the SYN's.
+    fn default() -> Reassembler {
+        Reassembler {
+            next: 1,
+            held: BTreeMap::new(),
+            held_bytes: 0,
+            held_len: 0,
+        }
+    }
+}
+
+impl Reassembler {
+    /// The offset of the next byte to pass on.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// Bytes held.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Stream bytes above the first hole.
+    pub fn above_hole(&self) -> u64 {
+        self.held_len
+    }
+
+    /// Takes a segment; what can be passed on now goes to `put`, the rest is held. With `keep` false only
+    /// its extent is held.
+    pub fn handle_segment(
+        &mut self,
+        segment: Segment<'_>,
+        keep: bool,
+        put: &mut impl FnMut(Piecewise<'_>),
+    ) -> Arrival {
+        let before = self.held_bytes as isize;
+        let mut arrival = Arrival::default();
+        let end = segment.offset.saturating_add(segment.len);
+        if segment.offset <= self.next && end > self.next && self.held.is_empty() {
+            let skip = self.next - segment.offset;
+            self.pass(segment.len - skip, tail(segment.bytes, skip), put);
+        } else if end > self.next {
+            arrival.inconsistent = self.hold(segment, keep);
+            self.drain(put);
+        }
+        arrival.held_delta = self.held_bytes as isize - before;
+        arrival
+    }
+
+    /// Passes over what is missing below `offset`; gives the number of bytes that were never seen.
+    pub fn skip_to(&mut self, offset: u64, put: &mut impl FnMut(Piecewise<'_>)) -> u64 {
+        let mut missing = 0;
+        while self.next < offset {
+            let until = self.held.keys().next().map_or(offset, |first| offset.min(*first));
+            if until > self.next {
+                missing += until - self.next;
+                put(Piecewise::Missing(until - self.next));
+                self.next = until;
+            }
+            self.drain(put);
+        }
+        missing
+    }
+
+    /// Passes over the first hole, if pieces are held behind it; gives the number of bytes never seen.
+    pub fn skip_hole(&mut self, put: &mut impl FnMut(Piecewise<'_>)) -> u64 {
+        match self.held.keys().next().copied() {
+            Some(first) => self.skip_to(first, put),
+            None => 0,
+        }
+    }
+
+    /// Nobody reads this stream any more: what is held shrinks to its extent.
+    pub fn forget_bytes(&mut self) {
+        for piece in self.held.values_mut() {
+            piece.bytes = Vec::new();
+        }
+        self.held_bytes = 0;
+    }
+
+    /// Holds the parts of `segment` that no piece covers; says whether a piece covers a part differently.
+    fn hold(&mut self, segment: Segment<'_>, keep: bool) -> bool {
+        let end = segment.offset.saturating_add(segment.len);
+        let mut at = segment.offset.max(self.next);
+        let mut inconsistent = false;
+        while at < end {
+            let covering = self.held.range(..=at).next_back();
+            let covered = covering.filter(|(start, piece)| *start + piece.len > at);
+            if let Some((start, piece)) = covered {
+                let until = end.min(start + piece.len);
+                let ours = part(segment.bytes, segment.offset, at, until);
+                let theirs = part(&piece.bytes, *start, at, until);
+                let shared = ours.len().min(theirs.len());
+                inconsistent |= ours[..shared] != theirs[..shared];
+                at = until;
+                continue;
+            }
+            let until = self.held.range(at..).next().map_or(end, |(start, _)| end.min(*start));
+            let bytes = match keep {
+                true => part(segment.bytes, segment.offset, at, until).to_vec(),
+                false => Vec::new(),
+            };
+            self.held_bytes += bytes.len();
+            let len = until - at;
+            self.held_len += len;
+            self.held.insert(at, Piece { len, bytes });
+            at = until;
+        }
+        inconsistent
+    }
+
+    fn drain(&mut self, put: &mut impl FnMut(Piecewise<'_>)) {
+        while let Some(entry) = self.held.first_entry() {
+            if *entry.key() > self.next {
+                break;
+            }
+            let piece = entry.remove();
+            self.held_bytes -= piece.bytes.len();
+            self.held_len -= piece.len;
+            self.pass(piece.len, &piece.bytes, put);
+        }
+    }
+
+    fn pass(&mut self, len: u64, bytes: &[u8], put: &mut impl FnMut(Piecewise<'_>)) {
+        self.next += len;
+        if !bytes.is_empty() {
+            put(Piecewise::Data(bytes));
+        }
+        let uncaptured = len - (bytes.len() as u64).min(len);
+        if uncaptured > 0 {
+            put(Piecewise::Uncaptured(uncaptured));
+        }
+    }
+}
+
+/// `bytes` without its first `skip`.
+fn tail(bytes: &[u8], skip: u64) -> &[u8] {
+    bytes.get(skip as usize..).unwrap_or_default()
+}
+
+/// The bytes of `[from, until)`, as far as captured, of a piece that begins at `start`.
+fn part(bytes: &[u8], start: u64, from: u64, until: u64) -> &[u8] {
+    let low = ((from - start) as usize).min(bytes.len());
+    let high = ((until - start) as usize).min(bytes.len());
+    &bytes[low..high]
+}

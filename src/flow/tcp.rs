@@ -1,0 +1,449 @@
+//! From segments to a TCP flow's life: states, history and byte counts with Zeek's meaning.
+//!
+//! Follows what Zeek's TCP analyzer tells, not RFC 9293's states: a flow is established once a SYN-ACK was
+//! seen, a side is closed once it sent a FIN. Holds no payload but what `reassembly` bounds.
+
+use super::history::History;
+use super::reassembly::Reassembler;
+use crate::net::Side;
+use crate::observe::ConnState;
+use crate::packet::{Tcp, TcpFlags};
+use crate::time::Timestamp;
+use crate::weird::Weird;
+use serde::{Deserialize, Serialize};
+
+/// What one side of a TCP flow has come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// It has sent nothing.
+    #[default]
+    Inactive,
+    /// It sent a SYN.
+    SynSent,
+    /// It sent a SYN-ACK before anything else was seen.
+    SynAckSent,
+    /// It was first seen midstream.
+    Partial,
+    /// The handshake was seen.
+    Established,
+    /// It sent a FIN.
+    Closed,
+    /// It sent a RST.
+    Reset,
+}
+
+/// One side of a TCP flow.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Endpoint {
+    /// What it has come to.
+    pub state: State,
+    /// What it was before.
+    before: State,
+    /// Its initial sequence number, once anything tells it.
+    start: Option<u32>,
+    /// One past the highest sequence number it sent, relative to `start`: the SYN has offset 0.
+    last: u64,
+    /// The highest acknowledgement of its bytes, relative to `start`.
+    acked: u64,
+    /// One past its FIN, relative to `start`.
+    fin: Option<u64>,
+    /// The sequence numbers that its latest SYN, FIN and RST carried, for the history.
+    last_flag_seq: [u32; 3],
+    /// Its bytes in order.
+    pub stream: Reassembler,
+    /// Its stream's end was told.
+    pub end_told: bool,
+}
+
+/// Both sides of a TCP flow.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TcpFlow {
+    /// Originator, responder.
+    pub sides: [Endpoint; 2],
+    /// When the first SYN without an answer came.
+    pub attempt_at: Option<Timestamp>,
+    /// When both sides had closed, or the first RST came.
+    pub closed_at: Option<Timestamp>,
+}
+
+/// Where a segment lies, and what it means for the flow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Placed {
+    /// Relative offset of its payload's first byte; negative before the stream's start.
+    pub offset: i64,
+    /// The flow's clock moves: all but bare repeats after a side has closed.
+    pub counts: bool,
+    /// Turn the flow round: the endpoints were taken for each other.
+    pub flip: bool,
+}
+
+/// Sequence numbers of SYN and RST that jump further than this are not believed (Zeek's
+/// `TOO_LARGE_SEQ_DELTA`).
+const JUMP_MAX: i64 = 1 << 20;
+
+impl Endpoint {
+    /// `seq` relative to the start, nearest to what was sent last.
+    pub fn relative(&self, seq: u32) -> i64 {
+        let start = self.start.unwrap_or(seq);
+        let last = start.wrapping_add(self.last as u32);
+        self.last as i64 + i64::from(seq.wrapping_sub(last) as i32)
+    }
+
+    /// Payload bytes by sequence numbers, acknowledged but unseen ones included.
+    pub fn bytes(&self, peer: State) -> u64 {
+        if self.before == State::SynSent && self.state == State::Reset && peer == State::Inactive {
+            return 0;
+        }
+        let size = self.last.max(self.acked).saturating_sub(1);
+        match self.fin {
+            Some(fin) if self.last == fin => size.saturating_sub(1),
+            _ => size,
+        }
+    }
+
+    /// Whether nothing but its SYN was seen of it.
+    fn is_empty(&self) -> bool {
+        self.last.max(self.acked) <= 1
+    }
+
+    /// One past the highest byte that its peer acknowledged, relative to the start.
+    pub fn acked(&self) -> u64 {
+        self.acked
+    }
+
+    /// One past its FIN, relative to the start.
+    pub fn fin(&self) -> Option<u64> {
+        self.fin
+    }
+
+    fn begin(&mut self, start: u32) {
+        self.start = Some(start);
+        self.last = 0;
+        self.acked = 0;
+    }
+
+    fn enter(&mut self, state: State) {
+        if self.state != state {
+            self.before = self.state;
+            self.state = state;
+        }
+    }
+
+    fn cleanly_open(&self) -> bool {
+        self.state == State::Established
+            || (matches!(self.state, State::Closed | State::Reset)
+                && self.before == State::Established)
+    }
+}
+
+impl TcpFlow {
+    /// Takes a segment of `side` with `len` payload bytes on the wire.
+    pub fn handle_segment(
+        &mut self,
+        at: Timestamp,
+        mut side: Side,
+        tcp: &Tcp,
+        len: u32,
+        history: &mut History,
+        weirds: &mut Vec<Weird>,
+    ) -> Placed {
+        let flags = tcp.flags;
+        let mut placed = Placed::default();
+        self.begin_side(side, tcp);
+        if self.is_reversed_handshake(side, tcp) {
+            self.sides.swap(0, 1);
+            side = side.peer();
+            placed.flip = true;
+            history.flip();
+        }
+        let relative = self.side(side).relative(tcp.seq);
+        self.note_flags(side, tcp, len, history);
+        if tcp.window == 0 && !flags.rst && !(flags.syn && !flags.ack) {
+            history.add_logarithmic(side, b'W');
+        }
+        let was_open = !self.is_closing();
+        let advance = self.advance(side, tcp, len, relative, history);
+        self.transition(at, side, tcp, len, weirds);
+        if flags.ack {
+            self.acknowledge(side, tcp);
+        }
+        placed.offset = relative + i64::from(flags.syn);
+        placed.counts = was_open || advance > 0;
+        placed
+    }
+
+    /// The side itself.
+    pub fn side(&self, side: Side) -> &Endpoint {
+        &self.sides[side.index()]
+    }
+
+    fn side_mut(&mut self, side: Side) -> &mut Endpoint {
+        &mut self.sides[side.index()]
+    }
+
+    /// Whether a side has closed or reset.
+    pub fn is_closing(&self) -> bool {
+        let ended = |side: &Endpoint| matches!(side.state, State::Closed | State::Reset);
+        self.sides.iter().any(ended)
+    }
+
+    /// Whether gaps mean loss: only in a flow whose handshake was seen.
+    pub fn reports_gaps(&self) -> bool {
+        self.sides.iter().all(Endpoint::cleanly_open)
+    }
+
+    /// Whether a SYN with `seq` from `side` opens another flow with the same endpoints.
+    pub fn is_reuse(&self, side: Side, tcp: &Tcp) -> bool {
+        if !tcp.flags.syn || tcp.flags.ack || tcp.flags.rst || tcp.flags.fin {
+            return false;
+        }
+        let [originator, responder] = &self.sides;
+        let reset = originator.state == State::Reset || responder.state == State::Reset;
+        let closed = originator.state == State::Closed && responder.state == State::Closed;
+        (reset || closed) && self.side(side).start != Some(tcp.seq)
+    }
+
+    /// Zeek's `conn_state`; the decision table of Zeek's `conn` script.
+    pub fn conn_state(&self, history: &str) -> ConnState {
+        use State::{Closed, Established, Inactive, Partial, Reset, SynAckSent, SynSent};
+        let [originator, responder] = &self.sides;
+        let inactive = |side: &Endpoint| matches!(side.state, Inactive | Partial);
+        match (originator.state, responder.state) {
+            (SynSent | SynAckSent, Reset) => ConnState::Rej,
+            (Reset, Reset) if originator.is_empty() && responder.is_empty() => ConnState::Rej,
+            (_, Reset) if inactive(originator) => ConnState::Rstrh,
+            (_, Reset) => ConnState::Rstr,
+            (Reset, _) if inactive(responder) => match is_syn_then_reset(history) {
+                true => ConnState::Rstos0,
+                false => ConnState::Oth,
+            },
+            (Reset, _) => ConnState::Rsto,
+            (Closed, Closed) => ConnState::Sf,
+            (Closed, _) if inactive(responder) => ConnState::Sh,
+            (Closed, _) => ConnState::S2,
+            (_, Closed) if inactive(originator) => ConnState::Shr,
+            (_, Closed) => ConnState::S3,
+            (SynSent, Inactive) => ConnState::S0,
+            (Established, Established) => ConnState::S1,
+            _ => ConnState::Oth,
+        }
+    }
+
+    /// Gives a side, and where an acknowledgement tells it the other side, its initial sequence number.
+    fn begin_side(&mut self, side: Side, tcp: &Tcp) {
+        if self.side(side).start.is_none() {
+            // A side picked up midstream is treated as though a SYN had come just before.
+            let start = tcp.seq.wrapping_sub(u32::from(!tcp.flags.syn));
+            self.side_mut(side).begin(start);
+        }
+        let bare = !tcp.flags.syn && !tcp.flags.fin && !tcp.flags.rst;
+        if tcp.flags.ack && bare && self.side(side.peer()).start.is_none() {
+            let peer = self.side_mut(side.peer());
+            peer.begin(tcp.ack.wrapping_sub(1));
+            (peer.last, peer.acked) = (1, 1);
+        }
+    }
+
+    /// A SYN-ACK came first, and now the SYN that it answered.
+    fn is_reversed_handshake(&self, side: Side, tcp: &Tcp) -> bool {
+        side == Side::Responder
+            && tcp.flags.syn
+            && !tcp.flags.ack
+            && self.side(Side::Responder).state == State::Inactive
+            && self.side(Side::Originator).state == State::SynAckSent
+    }
+
+    fn note_flags(&mut self, side: Side, tcp: &Tcp, len: u32, history: &mut History) {
+        let TcpFlags { syn, ack, fin, rst } = tcp.flags;
+        // A slot where the letter is told again when its sequence number differs.
+        let (letter, slot) = match (syn, fin, rst) {
+            (false, true, true) => (b'I', None),
+            (true, true, _) | (true, _, true) => (b'Q', None),
+            (true, ..) if ack => (b'H', Some(0)),
+            (true, ..) => (b'S', Some(0)),
+            (_, true, _) => (b'F', Some(1)),
+            (_, _, true) => (b'R', Some(2)),
+            _ if len > 0 => (b'D', None),
+            _ if ack => (b'A', None),
+            _ => return,
+        };
+        let new = history.add_once(side, letter);
+        if let Some(slot) = slot {
+            let known = &mut self.side_mut(side).last_flag_seq[slot];
+            if std::mem::replace(known, tcp.seq) != tcp.seq && !new {
+                history.add(side, letter);
+            }
+        }
+    }
+
+    /// Moves one past the highest sequence number; gives by how much it moved, if forward.
+    fn advance(
+        &mut self,
+        side: Side,
+        tcp: &Tcp,
+        len: u32,
+        relative: i64,
+        history: &mut History,
+    ) -> i64 {
+        let flags = tcp.flags;
+        let endpoint = self.side_mut(side);
+        let end = relative + i64::from(len) + i64::from(flags.syn) + i64::from(flags.fin);
+        let delta = end - endpoint.last as i64;
+        if (flags.syn || flags.rst) && delta.abs() > JUMP_MAX {
+            return 0;
+        }
+        if flags.fin && end > 0 {
+            endpoint.fin = Some(end as u64);
+        }
+        if endpoint.state == State::Reset {
+            return 0;
+        }
+        if delta > 0 {
+            endpoint.last = end as u64;
+        } else if len > 0 {
+            history.add_logarithmic(side, b'T');
+        }
+        delta
+    }
+
+    fn acknowledge(&mut self, side: Side, tcp: &Tcp) {
+        let rst = tcp.flags.rst;
+        let peer = self.side_mut(side.peer());
+        if peer.start.is_none() {
+            return;
+        }
+        let relative = peer.relative(tcp.ack);
+        let delta = relative - peer.acked as i64;
+        if delta > 0 && !(rst && delta > JUMP_MAX) {
+            peer.acked = relative as u64;
+        }
+    }
+
+    fn transition(
+        &mut self,
+        at: Timestamp,
+        side: Side,
+        tcp: &Tcp,
+        len: u32,
+        weirds: &mut Vec<Weird>,
+    ) {
+        let peer = self.side(side.peer()).state;
+        match self.side(side).state {
+            State::Inactive => self.leave_inactive(at, side, tcp, peer, weirds),
+            State::SynSent | State::SynAckSent => {
+                if tcp.flags.syn && tcp.flags.ack && side == Side::Originator {
+                    weirds.push(Weird::RepeatedSynWithAck);
+                }
+                self.resynchronise(side, tcp, weirds);
+                if len > 0 && !tcp.flags.syn && !tcp.flags.rst {
+                    weirds.push(Weird::DataBeforeEstablished);
+                }
+                self.close(side, tcp);
+            }
+            State::Established | State::Partial => {
+                if tcp.flags.syn && !self.side(side).is_empty() {
+                    weirds.push(Weird::SynInsideConnection);
+                }
+                self.resynchronise(side, tcp, weirds);
+                self.close(side, tcp);
+            }
+            State::Closed => {
+                if tcp.flags.syn {
+                    weirds.push(Weird::SynAfterClose);
+                }
+                // A FIN exchange that was seen stays one; only an open peer makes it a reset.
+                if tcp.flags.rst && peer != State::Closed {
+                    self.side_mut(side).enter(State::Reset);
+                }
+            }
+            State::Reset => {
+                if tcp.flags.syn {
+                    weirds.push(Weird::SynAfterReset);
+                } else if len > 0 && !tcp.flags.rst {
+                    weirds.push(Weird::DataAfterReset);
+                }
+            }
+        }
+        let ended = |side: &Endpoint| side.state == State::Closed;
+        let reset = self.sides.iter().any(|side| side.state == State::Reset);
+        if self.closed_at.is_none() && (reset || self.sides.iter().all(ended)) {
+            self.closed_at = Some(at);
+        }
+    }
+
+    fn leave_inactive(
+        &mut self,
+        at: Timestamp,
+        side: Side,
+        tcp: &Tcp,
+        peer: State,
+        weirds: &mut Vec<Weird>,
+    ) {
+        let TcpFlags { syn, ack, fin, rst } = tcp.flags;
+        let next = match (syn, ack) {
+            (true, true) if peer == State::SynSent => {
+                self.side_mut(side.peer()).enter(State::Established);
+                State::Established
+            }
+            (true, true) => State::SynAckSent,
+            (true, false) if peer == State::SynAckSent => {
+                self.side_mut(side.peer()).enter(State::Established);
+                State::Established
+            }
+            (true, false) => {
+                self.attempt_at = self.attempt_at.or(Some(at));
+                State::SynSent
+            }
+            (false, _) if peer == State::SynAckSent => {
+                self.side_mut(side.peer()).enter(State::Established);
+                State::Established
+            }
+            (false, _) => State::Partial,
+        };
+        if rst {
+            if !syn && peer == State::Inactive {
+                weirds.push(Weird::SpontaneousRst);
+            }
+            self.side_mut(side).enter(State::Reset);
+        } else if fin {
+            if !syn && peer != State::Partial {
+                weirds.push(Weird::SpontaneousFin);
+            }
+            self.side_mut(side).enter(State::Closed);
+        } else {
+            self.side_mut(side).enter(next);
+        }
+    }
+
+    /// A SYN with another sequence number before any payload: the side begins anew.
+    fn resynchronise(&mut self, side: Side, tcp: &Tcp, weirds: &mut Vec<Weird>) {
+        let endpoint = self.side_mut(side);
+        if tcp.flags.syn && endpoint.start != Some(tcp.seq) {
+            weirds.push(Weird::SynSeqJump);
+            if endpoint.is_empty() {
+                endpoint.begin(tcp.seq);
+                endpoint.last = 1;
+            }
+        }
+    }
+
+    fn close(&mut self, side: Side, tcp: &Tcp) {
+        if tcp.flags.rst {
+            self.side_mut(side).enter(State::Reset);
+        } else if tcp.flags.fin {
+            self.side_mut(side).enter(State::Closed);
+        }
+    }
+}
+
+/// `S`, no letter of `HAFGIQ`, then `R`: the originator gave up before anyone answered.
+fn is_syn_then_reset(history: &str) -> bool {
+    let letters = history.strip_prefix('^').unwrap_or(history);
+    let Some(rest) = letters.strip_prefix('S') else {
+        return false;
+    };
+    match rest.find('R') {
+        Some(end) => !rest[..end].contains(['H', 'A', 'F', 'G', 'I', 'Q']),
+        None => false,
+    }
+}

@@ -1,0 +1,112 @@
+//! From a network header to addresses, body and transport.
+
+use super::frame::Frame;
+use super::{Ip, LAYERS_MAX, Transport, Undecoded, transport};
+use crate::weird::Weird;
+use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
+use std::net::IpAddr;
+use std::ops::Range;
+
+type Decoded = (Ip, Transport, Range<usize>, u32);
+
+const CUT: Undecoded = Undecoded::Weird(Weird::TruncatedIp);
+
+/// Decodes an IPv4 packet that begins at `offset`.
+pub(super) fn v4(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded> {
+    let bytes = frame.bytes.get(offset..).unwrap_or_default();
+    let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
+    let header_len = header.slice().len();
+    let on_wire = (frame.wire_len as usize).max(frame.bytes.len()).saturating_sub(offset);
+    // 0 is what a segmentation-offloading sender's kernel leaves there; then the frame's end is the packet's.
+    let total_len = match usize::from(header.total_len()) {
+        0 => on_wire,
+        stated => stated,
+    };
+    if total_len < header_len {
+        return Err(CUT);
+    }
+    if header.more_fragments() || header.fragments_offset().value() != 0 {
+        return Err(Undecoded::Fragment);
+    }
+    let ip = Ip {
+        src: IpAddr::V4(header.source_addr()),
+        dst: IpAddr::V4(header.destination_addr()),
+        proto: header.protocol().0,
+        total_len: total_len as u32,
+        header: offset..offset + header_len,
+        body: body(frame, offset + header_len, total_len - header_len),
+        body_len: (total_len - header_len) as u32,
+    };
+    Ok(with_transport(frame, ip)?)
+}
+
+/// Decodes an IPv6 packet that begins at `offset`, extension headers passed over.
+pub(super) fn v6(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded> {
+    let bytes = frame.bytes.get(offset..).unwrap_or_default();
+    let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
+    let on_wire = (frame.wire_len as usize).max(frame.bytes.len()).saturating_sub(offset);
+    let total_len = match usize::from(header.payload_length()) {
+        // 0 is a jumbogram (RFC 2675) or an offloading sender; either way the frame's end is the packet's.
+        0 if header.next_header().0 != 59 => on_wire,
+        stated => 40 + stated,
+    };
+    let (proto, extensions_len) = extensions(&bytes[40..], header.next_header().0)?;
+    let before = 40 + extensions_len;
+    if total_len < before {
+        return Err(CUT);
+    }
+    let ip = Ip {
+        src: IpAddr::V6(header.source_addr()),
+        dst: IpAddr::V6(header.destination_addr()),
+        proto,
+        total_len: total_len as u32,
+        header: offset..offset + 40,
+        body: body(frame, offset + before, total_len - before),
+        body_len: (total_len - before) as u32,
+    };
+    Ok(with_transport(frame, ip)?)
+}
+
+/// Walks the extension headers (RFC 8200 section 4): the upper protocol and their length in bytes.
+fn extensions(bytes: &[u8], first: u8) -> Result<(u8, usize), Undecoded> {
+    let mut next = first;
+    let mut at = 0;
+    for _ in 0..LAYERS_MAX {
+        let size = match next {
+            // Hop-by-hop, routing, destination options, mobility, HIP and Shim6 count in units of 8.
+            0 | 43 | 60 | 135 | 139 | 140 => {
+                let length = *bytes.get(at + 1).ok_or(CUT)?;
+                (usize::from(length) + 1) * 8
+            }
+            // An authentication header counts in units of 4, less 2 (RFC 4302 section 2.2).
+            51 => (usize::from(*bytes.get(at + 1).ok_or(CUT)?) + 2) * 4,
+            44 => {
+                let field = bytes.get(at + 2..at + 4).ok_or(CUT)?;
+                // An atomic fragment (RFC 6946) is a whole packet; any other is a piece.
+                if u16::from_be_bytes([field[0], field[1]]) & 0xfff9 != 0 {
+                    return Err(Undecoded::Fragment);
+                }
+                8
+            }
+            _ => return Ok((next, at)),
+        };
+        next = *bytes.get(at).ok_or(CUT)?;
+        at += size;
+    }
+    Err(Undecoded::Weird(Weird::TruncatedIp))
+}
+
+/// Where a body of `len` bytes on the wire lies in the frame, as far as it was captured.
+fn body(frame: &Frame<'_>, start: usize, len: usize) -> Range<usize> {
+    let end = (start + len).min(frame.bytes.len());
+    start.min(end)..end
+}
+
+fn with_transport(frame: &Frame<'_>, ip: Ip) -> Result<Decoded, Undecoded> {
+    let captured = frame.bytes.get(ip.body.clone()).unwrap_or_default();
+    let (header, header_len) = transport::decode(&ip, captured)?;
+    let start = (ip.body.start + header_len).min(ip.body.end);
+    let payload = start..ip.body.end;
+    let payload_len = ip.body_len.saturating_sub(header_len as u32);
+    Ok((ip, header, payload, payload_len))
+}

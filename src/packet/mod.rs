@@ -1,0 +1,160 @@
+//! From a frame to the innermost IP packet.
+//!
+//! Peels link layers by position only: a [`Packet`] holds offsets into its frame and no bytes, so it can travel
+//! to the thread that owns its flow beside a copy of the frame. Never allocates; at most
+//! [`LAYERS_MAX`] headers are peeled off one frame.
+
+pub mod frame;
+pub mod checksum;
+mod ip;
+mod link;
+mod transport;
+
+pub(crate) use transport::proto;
+
+use crate::net::Mac;
+use crate::time::Timestamp;
+use crate::weird::Weird;
+use frame::Frame;
+use std::net::IpAddr;
+use std::ops::Range;
+
+/// How many headers (VLAN tags, IPv6 extensions) one frame may stack; deeper ones are counted and left.
+pub const LAYERS_MAX: usize = 16;
+
+/// An IP packet within a frame.
+#[derive(Clone, Debug)]
+pub struct Packet {
+    /// The frame's capture moment.
+    pub at: Timestamp,
+    /// What the link layer said.
+    pub link: Link,
+    /// The IP header.
+    pub ip: Ip,
+    /// The transport header.
+    pub transport: Transport,
+    /// Where the captured payload lies in the frame.
+    pub payload: Range<usize>,
+    /// Payload bytes on the wire; more than captured where a snaplen cut.
+    pub payload_len: u32,
+}
+
+/// What the link layer said of a packet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Link {
+    /// Outer and inner VLAN identifier.
+    pub vlan: [Option<u16>; 2],
+    /// Source and destination.
+    pub macs: [Option<Mac>; 2],
+}
+
+/// What the IP header said of a packet.
+#[derive(Clone, Debug)]
+pub struct Ip {
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// Protocol of the payload, IPv6 extensions passed over.
+    pub proto: u8,
+    /// Total length on the wire, header included.
+    pub total_len: u32,
+    /// Where the header lies in the frame, IPv6 extensions left out.
+    pub header: Range<usize>,
+    /// Where the transport header and payload lie in the frame, as far as captured.
+    pub body: Range<usize>,
+    /// Bytes of the body on the wire.
+    pub body_len: u32,
+}
+
+/// The transport header.
+#[derive(Clone, Copy, Debug)]
+pub enum Transport {
+    /// TCP.
+    Tcp(Tcp),
+    /// UDP.
+    Udp {
+        /// Source port.
+        src: u16,
+        /// Destination port.
+        dst: u16,
+        /// Payload bytes by the UDP header.
+        len: u16,
+    },
+    /// ICMP or ICMPv6.
+    Icmp {
+        /// Type.
+        kind: u8,
+        /// Code.
+        code: u8,
+    },
+    /// Any other protocol.
+    Other,
+}
+
+/// A TCP header.
+#[derive(Clone, Copy, Debug)]
+pub struct Tcp {
+    /// Source port.
+    pub src: u16,
+    /// Destination port.
+    pub dst: u16,
+    /// Sequence number.
+    pub seq: u32,
+    /// Acknowledgement number, meaningful with `flags.ack`.
+    pub ack: u32,
+    /// Control bits.
+    pub flags: TcpFlags,
+    /// Window, unscaled.
+    pub window: u16,
+}
+
+/// The control bits of a segment that matter to flows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(missing_docs)] // RFC 9293 section 3.1 names them.
+pub struct TcpFlags {
+    pub syn: bool,
+    pub ack: bool,
+    pub fin: bool,
+    pub rst: bool,
+}
+
+/// Why a frame gave no packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undecoded {
+    /// Something that is not IP (ARP, LLDP ...): counted, nothing odd.
+    NotIp,
+    /// A fragment of an IP packet: reassembly takes it from here.
+    Fragment,
+    /// Something odd.
+    Weird(Weird),
+}
+
+/// The packet within `frame`.
+///
+/// # Errors
+/// Why there is none.
+pub fn decode(frame: &Frame<'_>) -> Result<Packet, Undecoded> {
+    let (link, offset, network) = link::peel(frame)?;
+    let (ip, transport, payload, payload_len) = match network {
+        link::Network::Ipv4 => ip::v4(frame, offset)?,
+        link::Network::Ipv6 => ip::v6(frame, offset)?,
+        link::Network::Either => match frame.bytes.get(offset).map(|first| first >> 4) {
+            Some(4) => ip::v4(frame, offset)?,
+            Some(6) => ip::v6(frame, offset)?,
+            Some(_) => return Err(Undecoded::NotIp),
+            None => return Err(Undecoded::Weird(Weird::TruncatedIp)),
+        },
+    };
+    Ok(Packet {
+        at: frame.at,
+        link,
+        ip,
+        transport,
+        payload,
+        payload_len,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! From an IP body to ports, flags and payload.
+
+use super::{Ip, Tcp, TcpFlags, Transport, Undecoded};
+use crate::weird::Weird;
+use etherparse::{TcpHeaderSlice, UdpHeaderSlice};
+
+/// Protocol numbers (IANA "Protocol Numbers") that flows tell apart.
+pub(crate) mod proto {
+    pub const ICMP: u8 = 1;
+    pub const TCP: u8 = 6;
+    pub const UDP: u8 = 17;
+    pub const ICMP6: u8 = 58;
+}
+
+/// The transport header at the start of `body` and its length in bytes.
+pub(super) fn decode(ip: &Ip, body: &[u8]) -> Result<(Transport, usize), Undecoded> {
+    let cut = Undecoded::Weird(Weird::TruncatedTransport);
+    match ip.proto {
+        proto::TCP => {
+            let header = TcpHeaderSlice::from_slice(body).map_err(|_| cut)?;
+            let tcp = Tcp {
+                src: header.source_port(),
+                dst: header.destination_port(),
+                seq: header.sequence_number(),
+                ack: header.acknowledgment_number(),
+                flags: TcpFlags {
+                    syn: header.syn(),
+                    ack: header.ack(),
+                    fin: header.fin(),
+                    rst: header.rst(),
+                },
+                window: header.window_size(),
+            };
+            Ok((Transport::Tcp(tcp), header.slice().len()))
+        }
+        proto::UDP => {
+            let header = UdpHeaderSlice::from_slice(body).map_err(|_| cut)?;
+            let ports = Transport::Udp {
+                src: header.source_port(),
+                dst: header.destination_port(),
+                len: header.length().saturating_sub(8),
+            };
+            Ok((ports, 8))
+        }
+        proto::ICMP | proto::ICMP6 => match body {
+            [kind, code, ..] if ip.body_len >= 8 => {
+                let icmp = Transport::Icmp {
+                    kind: *kind,
+                    code: *code,
+                };
+                Ok((icmp, 8))
+            }
+            _ => Err(cut),
+        },
+        _ => Ok((Transport::Other, 0)),
+    }
+}
