@@ -1,1 +1,103 @@
-fn main() {}
+//! From the command line to one of the ways to run, and to an exit code: 0 done, 1 could not run, 2 wrong
+//! usage, 3 an input was damaged, 4 an input is no capture.
+#![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)] // The shell.
+
+use clap::Parser;
+use std::process::ExitCode;
+use std::time::Instant;
+use tapir::capture::CaptureError;
+use tapir::cli::{Cli, Command, Common, ReplayArgs, RunArgs};
+use tapir::config;
+use tapir::run::replay::Replay;
+use tapir::run::summary::Summary;
+use tapir::sensor::settings::Settings;
+
+fn main() -> ExitCode {
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_env("TAPIR_LOG"))
+        .with_writer(std::io::stderr)
+        .init();
+    let result = match Cli::parse().command {
+        Command::Replay(args) => replay(args),
+        Command::Run(args) => run(args),
+        Command::CheckConfig { file } => config::File::load(&file)
+            .and_then(config::File::resolve)
+            .map(|_| println!("{}: sound", file.display()))
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(Into::into),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("tapir: {error:#}");
+        let capture = error.downcast_ref::<CaptureError>();
+        ExitCode::from(capture.map_or(1, CaptureError::exit_code))
+    })
+}
+
+fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
+    let settings = settings(&args.common)?;
+    let replay = Replay {
+        captures: args.captures,
+        log_dir: args.common.log_dir,
+        format: args.common.format.into(),
+        workers: workers(args.common.workers),
+        filter: args.common.filter,
+    };
+    let started = Instant::now();
+    let replayed = replay.run(settings)?;
+    for damage in &replayed.damaged {
+        eprintln!("tapir: {damage}");
+    }
+    let took = started.elapsed();
+    let summary = Summary::new(&replayed.outcome, replayed.filtered, took, &replay.log_dir);
+    match args.json_summary {
+        true => println!("{}", serde_json::to_string(&summary)?),
+        false => {
+            print!("{summary}");
+            for alert in &replayed.outcome.told.alerts {
+                println!("\n{alert}");
+            }
+        }
+    }
+    Ok(match replayed.damaged.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(3),
+    })
+}
+
+#[cfg(feature = "libpcap")]
+fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let live = tapir::run::live::Watch {
+        interface: args.interface,
+        log_dir: args.common.log_dir.clone(),
+        format: args.common.format.into(),
+        workers: workers(args.common.workers),
+        filter: args.common.filter.clone(),
+    };
+    let started = Instant::now();
+    let watched = live.run(settings(&args.common)?)?;
+    let took = started.elapsed();
+    print!("{}", Summary::new(&watched.outcome, 0, took, &live.log_dir).with_drops(watched.dropped));
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(not(feature = "libpcap"))]
+fn run(_args: RunArgs) -> anyhow::Result<ExitCode> {
+    anyhow::bail!("this tapir was built without libpcap: build it with `--features libpcap`")
+}
+
+/// The configuration, with what the command line says on top.
+fn settings(common: &Common) -> anyhow::Result<Settings> {
+    let file = match &common.config {
+        Some(path) => config::File::load(path)?,
+        None => config::File::default(),
+    };
+    let mut settings = file.resolve()?;
+    settings.ignore_checksums |= common.ignore_checksums;
+    Ok(settings)
+}
+
+/// One thread reads and one judges; the other cores own flows.
+fn workers(asked: Option<u16>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    asked.map_or(cores.saturating_sub(2).max(1), usize::from)
+}

@@ -60,7 +60,11 @@ impl History {
         self.once.swap(0, 1);
         self.counts.swap(0, 1);
         for letter in &mut self.letters {
-            *letter ^= if letter.is_ascii_alphabetic() { 0x20 } else { 0 };
+            *letter ^= if letter.is_ascii_alphabetic() {
+                0x20
+            } else {
+                0
+            };
         }
         self.letters.insert(0, b'^');
     }

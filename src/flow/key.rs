@@ -49,7 +49,11 @@ impl FlowKey {
             port: dst_port,
         };
         // A one-way ICMP message is a flow of its own in each direction.
-        let (low, high) = if src <= dst || one_way { (src, dst) } else { (dst, src) };
+        let (low, high) = if src <= dst || one_way {
+            (src, dst)
+        } else {
+            (dst, src)
+        };
         let family = u64::from(packet.ip.src.is_ipv6());
         let tail = u64::from(low.port) << 48
             | u64::from(high.port) << 32
@@ -98,7 +102,14 @@ fn answering_type(ip_proto: u8, kind: u8) -> Option<u8> {
     let pairs: &[(u8, u8)] = if ip_proto == proto::ICMP {
         &[(8, 0), (13, 14), (15, 16), (10, 9), (17, 18)]
     } else {
-        &[(128, 129), (133, 134), (135, 136), (139, 140), (144, 145), (130, 131)]
+        &[
+            (128, 129),
+            (133, 134),
+            (135, 136),
+            (139, 140),
+            (144, 145),
+            (130, 131),
+        ]
     };
     pairs.iter().find_map(|(ask, answer)| match kind {
         _ if kind == *ask => Some(*answer),

@@ -185,7 +185,9 @@ impl Flow {
         };
         let [originator, responder] = &tcp.sides;
         if let Some(closed_at) = tcp.closed_at {
-            let reset = [originator, responder].iter().any(|s| s.state == State::Reset);
+            let reset = [originator, responder]
+                .iter()
+                .any(|s| s.state == State::Reset);
             return closed_at
                 + match reset {
                     true => limits.tcp_reset,
@@ -245,7 +247,9 @@ impl Flow {
 
 impl Exchanges {
     fn note(&mut self, at: Timestamp) {
-        let fresh = self.spoke_at.is_none_or(|spoke_at| at - spoke_at >= EXCHANGE_IDLE);
+        let fresh = self
+            .spoke_at
+            .is_none_or(|spoke_at| at - spoke_at >= EXCHANGE_IDLE);
         self.count += u32::from(fresh);
         self.spoke_at = Some(at);
     }
@@ -261,7 +265,9 @@ fn uid(seed: u64, key: &FlowKey, first_at: Timestamp) -> Uid {
     let (high, rest) = hash.as_ref().split_at(4);
     let mut low = [0; 8];
     low.copy_from_slice(&rest[..8]);
-    let high = high.iter().fold(0, |word, byte| word << 8 | u32::from(*byte));
+    let high = high
+        .iter()
+        .fold(0, |word, byte| word << 8 | u32::from(*byte));
     Uid::from_words(high, u64::from_be_bytes(low))
 }
 

@@ -112,7 +112,11 @@ impl Reassembler {
     pub fn skip_to(&mut self, offset: u64, put: &mut impl FnMut(Piecewise<'_>)) -> u64 {
         let mut missing = 0;
         while self.next < offset {
-            let until = self.held.keys().next().map_or(offset, |first| offset.min(*first));
+            let until = self
+                .held
+                .keys()
+                .next()
+                .map_or(offset, |first| offset.min(*first));
             if until > self.next {
                 missing += until - self.next;
                 put(Piecewise::Missing(until - self.next));
@@ -156,7 +160,11 @@ impl Reassembler {
                 at = until;
                 continue;
             }
-            let until = self.held.range(at..).next().map_or(end, |(start, _)| end.min(*start));
+            let until = self
+                .held
+                .range(at..)
+                .next()
+                .map_or(end, |(start, _)| end.min(*start));
             let bytes = match keep {
                 true => part(segment.bytes, segment.offset, at, until).to_vec(),
                 false => Vec::new(),

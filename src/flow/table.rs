@@ -96,7 +96,9 @@ impl<A> Table<A> {
             }
         };
         self.index.insert_unique(hash, slot, |slot| {
-            entries[*slot as usize].as_ref().map_or(0, |entry| entry.hash)
+            entries[*slot as usize]
+                .as_ref()
+                .map_or(0, |entry| entry.hash)
         });
         slot
     }

@@ -93,7 +93,9 @@ impl Flow {
             return 0;
         }
         let held = endpoint.stream.held_bytes() as isize;
-        let missed = endpoint.stream.skip_to(acked, &mut |piece| put(event(side, piece)));
+        let missed = endpoint
+            .stream
+            .skip_to(acked, &mut |piece| put(event(side, piece)));
         let delta = endpoint.stream.held_bytes() as isize - held;
         if missed > 0 && reports {
             self.missed_bytes += missed;
@@ -112,7 +114,9 @@ impl Flow {
         };
         for side in ended {
             let endpoint = &mut flow.sides[side.index()];
-            let complete = endpoint.fin().is_some_and(|fin| endpoint.stream.next() + 1 >= fin);
+            let complete = endpoint
+                .fin()
+                .is_some_and(|fin| endpoint.stream.next() + 1 >= fin);
             if (tcp.flags.rst || complete) && !endpoint.end_told {
                 endpoint.end_told = true;
                 put(StreamEvent::End { side: *side });
@@ -126,7 +130,9 @@ impl Flow {
             return 0;
         };
         let held: usize = flow.sides.iter().map(|side| side.stream.held_bytes()).sum();
-        flow.sides.iter_mut().for_each(|side| side.stream.forget_bytes());
+        flow.sides
+            .iter_mut()
+            .for_each(|side| side.stream.forget_bytes());
         -(held as isize)
     }
 
@@ -150,7 +156,11 @@ impl Flow {
 /// The segment's part of the stream from its start on: what lies before it is cut off.
 fn whole(offset: i64, len: u32, bytes: &[u8]) -> Segment<'_> {
     let len = u64::from(len);
-    let before = if offset < 1 { offset.abs_diff(1).min(len) } else { 0 };
+    let before = if offset < 1 {
+        offset.abs_diff(1).min(len)
+    } else {
+        0
+    };
     let captured = &bytes[..bytes.len().min(len as usize)];
     Segment {
         offset: offset.max(1) as u64,
@@ -162,6 +172,8 @@ fn whole(offset: i64, len: u32, bytes: &[u8]) -> Segment<'_> {
 fn event(side: Side, piece: Piecewise<'_>) -> StreamEvent<'_> {
     match piece {
         Piecewise::Data(bytes) => StreamEvent::Data { side, bytes },
-        Piecewise::Uncaptured(bytes) | Piecewise::Missing(bytes) => StreamEvent::Gap { side, bytes },
+        Piecewise::Uncaptured(bytes) | Piecewise::Missing(bytes) => {
+            StreamEvent::Gap { side, bytes }
+        }
     }
 }

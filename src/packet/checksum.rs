@@ -30,8 +30,7 @@ pub fn mismatch(packet: &Packet, frame: &[u8]) -> Option<Weird> {
                 return None;
             }
             let covered = body.get(..length).filter(|_| length >= 8).unwrap_or(body);
-            let total = sum(covered) + pseudo_header(packet, proto::UDP)
-                - body.len() as u64
+            let total = sum(covered) + pseudo_header(packet, proto::UDP) - body.len() as u64
                 + covered.len() as u64;
             (fold(total) != 0xffff).then_some(Weird::BadUdpChecksum)
         }

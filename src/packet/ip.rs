@@ -16,7 +16,9 @@ pub(super) fn v4(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
     let bytes = frame.bytes.get(offset..).unwrap_or_default();
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
     let header_len = header.slice().len();
-    let on_wire = (frame.wire_len as usize).max(frame.bytes.len()).saturating_sub(offset);
+    let on_wire = (frame.wire_len as usize)
+        .max(frame.bytes.len())
+        .saturating_sub(offset);
     // 0 is what a segmentation-offloading sender's kernel leaves there; then the frame's end is the packet's.
     let total_len = match usize::from(header.total_len()) {
         0 => on_wire,
@@ -44,7 +46,9 @@ pub(super) fn v4(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
 pub(super) fn v6(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded> {
     let bytes = frame.bytes.get(offset..).unwrap_or_default();
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
-    let on_wire = (frame.wire_len as usize).max(frame.bytes.len()).saturating_sub(offset);
+    let on_wire = (frame.wire_len as usize)
+        .max(frame.bytes.len())
+        .saturating_sub(offset);
     let total_len = match usize::from(header.payload_length()) {
         // 0 is a jumbogram (RFC 2675) or an offloading sender; either way the frame's end is the packet's.
         0 if header.next_header().0 != 59 => on_wire,

@@ -33,7 +33,11 @@ pub(super) fn peel(frame: &Frame<'_>) -> Result<Peeled, Undecoded> {
         LinkType::NULL | LinkType::LOOP => bare(4, Network::Either),
         LinkType::PPP | LinkType::PPP_SERIAL => {
             // HDLC framing (RFC 1662) is optional and begins ff 03.
-            let offset = if bytes.starts_with(&[0xff, 0x03]) { 2 } else { 0 };
+            let offset = if bytes.starts_with(&[0xff, 0x03]) {
+                2
+            } else {
+                0
+            };
             ppp(bytes, Link::default(), offset)
         }
         LinkType::PPP_ETHER => pppoe(bytes, Link::default(), 0),

@@ -4,8 +4,8 @@
 //! to the thread that owns its flow beside a copy of the frame. Never allocates; at most
 //! [`LAYERS_MAX`] headers are peeled off one frame.
 
-pub mod frame;
 pub mod checksum;
+pub mod frame;
 mod ip;
 mod link;
 mod transport;

@@ -1,0 +1,108 @@
+//! From frames to written records, on one thread or on several: the choice changes no row.
+
+use super::output::{Output, Told};
+use super::workers::Workers;
+use crate::packet::frame::Frame;
+use crate::sensor::Sensor;
+use crate::sensor::counters::Counters;
+use crate::sensor::settings::Settings;
+use crate::sink::SinkError;
+use crate::time::Timestamp;
+
+/// A sensor with its output.
+#[derive(Debug)]
+pub enum Engine {
+    /// Everything on the caller's thread; frames are not copied.
+    Single {
+        /// The core.
+        sensor: Box<Sensor>,
+        /// Where its records go.
+        output: Output,
+    },
+    /// Shards on threads of their own.
+    Several(Workers),
+}
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// What was seen.
+    pub counters: Counters,
+    /// What was alerted.
+    pub told: Told,
+    /// The sensor's last moment.
+    pub clock: Timestamp,
+}
+
+impl Engine {
+    /// Starts a sensor on `workers` threads; 1 is the caller's own.
+    pub fn start(settings: Settings, workers: usize, output: Output) -> Engine {
+        match workers {
+            0 | 1 => Engine::Single {
+                sensor: Box::new(Sensor::new(settings)),
+                output,
+            },
+            _ => Engine::Several(Workers::start(settings, workers, output)),
+        }
+    }
+
+    /// Takes the next frame.
+    pub fn handle_frame(&mut self, frame: &Frame<'_>) {
+        match self {
+            Engine::Single { sensor, output } => {
+                sensor.handle_frame(frame);
+                drain(sensor, output);
+            }
+            Engine::Several(workers) => workers.handle_frame(frame),
+        }
+    }
+
+    /// Time passed: deadlines up to `now` act, and what is known is put into the files.
+    pub fn handle_tick(&mut self, now: Timestamp) {
+        match self {
+            Engine::Single { sensor, output } => {
+                sensor.handle_tick(now);
+                drain(sensor, output);
+                output.flush();
+            }
+            Engine::Several(workers) => workers.handle_tick(now),
+        }
+    }
+
+    /// Whether the output has failed, so that going on is of no use.
+    pub fn has_failed(&self) -> bool {
+        match self {
+            Engine::Single { output, .. } => output.has_failed(),
+            Engine::Several(workers) => workers.has_failed(),
+        }
+    }
+
+    /// The input is over.
+    ///
+    /// # Errors
+    /// The output's first failure.
+    pub fn finish(self) -> Result<Outcome, SinkError> {
+        match self {
+            Engine::Single {
+                mut sensor,
+                mut output,
+            } => {
+                sensor.finish();
+                drain(&mut sensor, &mut output);
+                let clock = sensor.clock();
+                Ok(Outcome {
+                    counters: sensor.parts().counters(),
+                    told: output.close(clock)?,
+                    clock,
+                })
+            }
+            Engine::Several(workers) => workers.finish(),
+        }
+    }
+}
+
+fn drain(sensor: &mut Sensor, output: &mut Output) {
+    while let Some((at, record)) = sensor.poll_record() {
+        output.write(at, record);
+    }
+}

@@ -1,0 +1,280 @@
+//! From frames to records over several threads.
+//!
+//! The caller's thread numbers frames and steers them; each worker owns whole shards; one more thread puts
+//! what they observed into the one order and judges it. Frames travel in recycled batches, a batch number for
+//! all workers at once, so that the last thread knows when it has heard everyone. All queues are bounded: a
+//! slow disk slows the reader down, and nothing is dropped here.
+#![allow(clippy::disallowed_methods)] // The shell owns the threads.
+
+use super::engine::Outcome;
+use super::output::Output;
+use crate::packet::frame::Frame;
+use crate::sensor::Parts;
+use crate::sensor::counters::Counters;
+use crate::sensor::detector::Detector;
+use crate::sensor::order::{self, Placed};
+use crate::sensor::settings::Settings;
+use crate::sensor::shard::Shard;
+use crate::sensor::steer::{Steered, Steering};
+use crate::sink::SinkError;
+use crate::time::Timestamp;
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+
+/// Frames of a batch, over all workers. Measured: below 256 the channels show, above 4096 the caches do.
+const BATCH_FRAMES: usize = 1024;
+
+/// Batches that may wait for a worker.
+const QUEUE_BATCHES: usize = 8;
+
+/// The threads of a sensor.
+#[derive(Debug)]
+pub struct Workers {
+    steering: Steering,
+    lanes: Vec<Lane>,
+    frames_pending: usize,
+    recycled: Receiver<Batch>,
+    judge: JoinHandle<Output>,
+    failed: Arc<AtomicBool>,
+}
+
+/// A worker as the steering thread sees it.
+#[derive(Debug)]
+struct Lane {
+    batch: Batch,
+    queue: Sender<Work>,
+    worker: JoinHandle<Counters>,
+}
+
+#[derive(Debug)]
+enum Work {
+    Batch(Batch),
+    Finish(Timestamp),
+}
+
+/// Frames for one worker, and the clock after them.
+#[derive(Debug, Default)]
+struct Batch {
+    clock: Timestamp,
+    flush: bool,
+    frames: Vec<(Steered, Range<usize>)>,
+    bytes: Vec<u8>,
+}
+
+/// What one worker observed during one batch.
+#[derive(Debug)]
+struct Observed {
+    observations: Vec<Placed>,
+    flush: bool,
+}
+
+impl Workers {
+    /// Starts `count` workers and the thread that judges.
+    pub fn start(settings: Settings, count: usize, output: Output) -> Workers {
+        let parts = Parts::new(&settings);
+        let settings = Arc::new(settings);
+        let mut owned: Vec<Vec<Shard>> = (0..count).map(|_| Vec::new()).collect();
+        for (number, shard) in parts.shards.into_iter().enumerate() {
+            owned[number % count].push(shard);
+        }
+        let (return_batch, recycled) = unbounded();
+        let mut heard = Vec::new();
+        let mut lanes = Vec::new();
+        for shards in owned {
+            let (queue, work) = bounded(QUEUE_BATCHES);
+            let (tell, told) = bounded(QUEUE_BATCHES);
+            heard.push(told);
+            let worker = Worker {
+                settings: settings.clone(),
+                shards,
+                count,
+                tell,
+                return_batch: return_batch.clone(),
+            };
+            lanes.push(Lane {
+                batch: Batch::default(),
+                queue,
+                worker: thread::spawn(move || worker.run(&work)),
+            });
+        }
+        let failed = Arc::new(AtomicBool::new(false));
+        let judge = Judge {
+            settings,
+            detector: parts.detector,
+            output,
+            heard,
+            failed: failed.clone(),
+        };
+        Workers {
+            steering: parts.steering,
+            lanes,
+            frames_pending: 0,
+            recycled,
+            judge: thread::spawn(move || judge.run()),
+            failed,
+        }
+    }
+
+    /// Takes the next frame.
+    pub fn handle_frame(&mut self, frame: &Frame<'_>) {
+        let steered = self.steering.handle_frame(frame);
+        let lane = usize::from(steered.shard) % self.lanes.len();
+        let batch = &mut self.lanes[lane].batch;
+        let start = batch.bytes.len();
+        batch.bytes.extend_from_slice(frame.bytes);
+        batch.frames.push((steered, start..batch.bytes.len()));
+        self.frames_pending += 1;
+        if self.frames_pending >= BATCH_FRAMES {
+            self.send(false);
+        }
+    }
+
+    /// Time passed without a frame.
+    pub fn handle_tick(&mut self, now: Timestamp) {
+        self.steering.handle_tick(now);
+        self.send(true);
+    }
+
+    /// Whether the output has failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// The input is over.
+    ///
+    /// # Errors
+    /// The output's first failure.
+    pub fn finish(mut self) -> Result<Outcome, SinkError> {
+        self.send(false);
+        let clock = self.steering.clock();
+        let mut counters = self.steering.counters.clone();
+        for lane in self.lanes {
+            send(&lane.queue, Work::Finish(clock));
+            drop(lane.queue);
+            counters.add(&joined(lane.worker));
+        }
+        let output = joined(self.judge);
+        Ok(Outcome {
+            counters,
+            told: output.close(clock)?,
+            clock,
+        })
+    }
+
+    /// Sends every worker its batch, empty ones too: they tell the clock.
+    fn send(&mut self, flush: bool) {
+        self.frames_pending = 0;
+        for lane in &mut self.lanes {
+            let next = self.recycled.try_recv().unwrap_or_default();
+            let mut batch = std::mem::replace(&mut lane.batch, next);
+            batch.clock = self.steering.clock();
+            batch.flush = flush;
+            send(&lane.queue, Work::Batch(batch));
+        }
+    }
+}
+
+struct Worker {
+    settings: Arc<Settings>,
+    shards: Vec<Shard>,
+    /// How many workers there are: this one owns every `count`th shard.
+    count: usize,
+    tell: Sender<Observed>,
+    return_batch: Sender<Batch>,
+}
+
+impl Worker {
+    fn run(mut self, work: &Receiver<Work>) -> Counters {
+        for work in work {
+            let mut observations = Vec::new();
+            let mut flush = false;
+            match work {
+                Work::Batch(mut batch) => {
+                    flush = batch.flush;
+                    self.handle_batch(&batch, &mut observations);
+                    batch.frames.clear();
+                    batch.bytes.clear();
+                    // The steering thread may be gone already; then nobody needs the batch.
+                    let _ = self.return_batch.send(batch);
+                }
+                Work::Finish(clock) => {
+                    for shard in &mut self.shards {
+                        shard.finish(&self.settings, clock, &mut observations);
+                    }
+                }
+            }
+            order::sort(&mut observations);
+            let observed = Observed {
+                observations,
+                flush,
+            };
+            send(&self.tell, observed);
+        }
+        let mut counters = Counters::default();
+        self.shards.iter().for_each(|shard| counters.add(&shard.counters));
+        counters
+    }
+
+    fn handle_batch(&mut self, batch: &Batch, observations: &mut Vec<Placed>) {
+        for (steered, range) in &batch.frames {
+            let shard = &mut self.shards[usize::from(steered.shard) / self.count];
+            shard.handle_frame(&self.settings, steered, &batch.bytes[range.clone()], observations);
+        }
+        for shard in &mut self.shards {
+            shard.handle_clock(&self.settings, batch.clock, observations);
+        }
+    }
+}
+
+struct Judge {
+    settings: Arc<Settings>,
+    detector: Detector,
+    output: Output,
+    heard: Vec<Receiver<Observed>>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Judge {
+    fn run(mut self) -> Output {
+        let mut observations = Vec::new();
+        loop {
+            let mut flush = false;
+            for heard in &self.heard {
+                match heard.recv() {
+                    Ok(mut observed) => {
+                        observations.append(&mut observed.observations);
+                        flush |= observed.flush;
+                    }
+                    // Workers leave together, after the last batch.
+                    Err(_) => return self.output,
+                }
+            }
+            order::sort(&mut observations);
+            let output = &mut self.output;
+            for Placed { observation, .. } in observations.drain(..) {
+                self.detector.handle_observation(&self.settings, observation, &mut |at, record| {
+                    output.write(at, record);
+                });
+            }
+            if flush {
+                output.flush();
+            }
+            self.failed.store(output.has_failed(), Ordering::Relaxed);
+        }
+    }
+}
+
+fn send<T>(queue: &Sender<T>, item: T) {
+    // A receiver that is gone has panicked; joining it tells so.
+    let _ = queue.send(item);
+}
+
+fn joined<T>(thread: JoinHandle<T>) -> T {
+    match thread.join() {
+        Ok(value) => value,
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}

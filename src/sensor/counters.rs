@@ -1,0 +1,69 @@
+//! From what every part of the sensor counted to one account.
+
+use crate::net::Transport;
+use crate::packet::Undecoded;
+use crate::weird::Weird;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What was seen, and what was left out and why. Adding two accounts up is commutative.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Frames taken in.
+    pub frames: u64,
+    /// Their captured bytes.
+    pub frame_bytes: u64,
+    /// Frames that hold no IP packet (ARP, LLDP ...).
+    pub not_ip: u64,
+    /// Fragments of IP packets, not reassembled yet.
+    pub fragments: u64,
+    /// Frames that could not be decoded.
+    pub undecoded: u64,
+    /// Packets left out because a checksum does not hold.
+    pub bad_checksums: u64,
+    /// Flows opened, by transport.
+    pub flows: BTreeMap<Transport, u64>,
+    /// Flows that left early because the table was full.
+    pub flows_evicted: u64,
+    /// Sessions, by protocol.
+    pub sessions: BTreeMap<String, u64>,
+    /// Anomalies, by name.
+    pub weirds: BTreeMap<Weird, u64>,
+    /// Flows told as over.
+    pub flows_ended: u64,
+    /// TCP payload bytes that were never seen.
+    pub missed_bytes: u64,
+}
+
+impl Counters {
+    /// Counts a frame that gave no packet.
+    pub fn note_undecoded(&mut self, why: Undecoded) {
+        match why {
+            Undecoded::NotIp => self.not_ip += 1,
+            Undecoded::Fragment => self.fragments += 1,
+            Undecoded::Weird(_) => self.undecoded += 1,
+        }
+    }
+
+    /// Adds another part's account.
+    pub fn add(&mut self, other: &Counters) {
+        self.frames += other.frames;
+        self.frame_bytes += other.frame_bytes;
+        self.not_ip += other.not_ip;
+        self.fragments += other.fragments;
+        self.undecoded += other.undecoded;
+        self.bad_checksums += other.bad_checksums;
+        self.flows_evicted += other.flows_evicted;
+        self.flows_ended += other.flows_ended;
+        self.missed_bytes += other.missed_bytes;
+        for (transport, count) in &other.flows {
+            *self.flows.entry(*transport).or_default() += count;
+        }
+        for (protocol, count) in &other.sessions {
+            *self.sessions.entry(protocol.clone()).or_default() += count;
+        }
+        for (weird, count) in &other.weirds {
+            *self.weirds.entry(*weird).or_default() += count;
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! From a flow's payload to the inspector that reads it.
+
+use crate::flow::stream::StreamEvent;
+use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
+use crate::inspect::tls::{self, TlsInspector};
+use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
+use crate::net::{Side, Transport};
+use crate::observe::FlowId;
+use crate::weird::Weird;
+use serde::{Deserialize, Serialize};
+
+/// Who reads a flow's payload, and what it was recognised as.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Inspection {
+    reader: Reader,
+    /// Protocols recognised, as `conn.log` names them.
+    pub services: Vec<Box<str>>,
+    /// Anomalies already told of this flow: each is told once, so that a flow cannot flood the log.
+    told: Vec<Weird>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+enum Reader {
+    /// Nobody: the payload is only counted.
+    Nobody,
+    /// Not known yet: the first bytes of each side, a few at most.
+    Probing([Vec<u8>; 2]),
+    Tls(Box<TlsInspector>),
+    DnsStream(Box<DnsStreamInspector>),
+    Dns(Box<DnsInspector>),
+}
+
+impl Inspection {
+    /// The inspection of a flow that begins.
+    pub fn of(flow: &FlowId) -> Inspection {
+        let port = flow.responder.port;
+        let reader = match flow.transport {
+            Transport::Udp if is_dns_port(true, port) => Reader::Dns(Box::default()),
+            Transport::Tcp if is_dns_port(false, port) => Reader::DnsStream(Box::default()),
+            Transport::Tcp => Reader::Probing(Default::default()),
+            _ => Reader::Nobody,
+        };
+        Inspection {
+            reader,
+            services: Vec::new(),
+            told: Vec::new(),
+        }
+    }
+
+    /// Whether anyone reads the payload.
+    pub fn is_reading(&self) -> bool {
+        !matches!(self.reader, Reader::Nobody)
+    }
+
+    /// Whether `weird` is new for this flow.
+    pub fn is_news(&mut self, weird: Weird) -> bool {
+        let new = !self.told.contains(&weird);
+        if new {
+            self.told.push(weird);
+        }
+        new
+    }
+
+    /// Takes a datagram's payload.
+    pub fn handle_datagram(
+        &mut self,
+        context: Context<'_>,
+        side: Side,
+        payload: &[u8],
+        complete: bool,
+        found: &mut Vec<Found>,
+    ) {
+        if let Reader::Dns(dns) = &mut self.reader {
+            let verdict = dns.handle_datagram(context, side, payload, complete, found);
+            self.obey(verdict, context, found);
+        }
+    }
+
+    /// Takes the next event of the flow's streams.
+    pub fn handle_stream(
+        &mut self,
+        context: Context<'_>,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        if let Reader::Probing(first) = &mut self.reader {
+            let StreamEvent::Data { side, bytes } = event else {
+                // Without its first bytes nothing says what a stream is.
+                if matches!(event, StreamEvent::Gap { .. }) {
+                    self.reader = Reader::Nobody;
+                }
+                return;
+            };
+            let held = &mut first[side.index()];
+            held.extend_from_slice(&bytes[..bytes.len().min(PROBE_BYTES_MAX)]);
+            match tls::probe(held) {
+                Verdict::More => return,
+                Verdict::NotMine => {
+                    self.reader = Reader::Nobody;
+                    return;
+                }
+                Verdict::Done => self.begin_tls(context, event, found),
+            }
+            return;
+        }
+        let verdict = match &mut self.reader {
+            Reader::Tls(tls) => tls.handle_stream(context, event, found),
+            Reader::DnsStream(dns) => dns.handle_stream(context, event, found),
+            _ => return,
+        };
+        self.obey(verdict, context, found);
+    }
+
+    /// The flow is over.
+    pub fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>) {
+        match std::mem::replace(&mut self.reader, Reader::Nobody) {
+            Reader::Tls(mut tls) => tls.finish(context, found),
+            Reader::DnsStream(mut dns) => dns.finish(context, found),
+            Reader::Dns(mut dns) => dns.finish(context, found),
+            Reader::Nobody | Reader::Probing(_) => {}
+        }
+    }
+
+    /// What is found names the service.
+    pub fn note_service(&mut self, found: &Found) {
+        let name = match found {
+            Found::Tls(_) => "ssl",
+            Found::Dns(_) => "dns",
+            Found::Certificate(_) | Found::Weird(..) => return,
+        };
+        if !self.services.iter().any(|known| &**known == name) {
+            self.services.push(name.into());
+        }
+    }
+
+    /// Hands over what was held while probing, then the event that decided.
+    fn begin_tls(
+        &mut self,
+        context: Context<'_>,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        let tls = Reader::Tls(Box::default());
+        let Reader::Probing(mut first) = std::mem::replace(&mut self.reader, tls) else {
+            return;
+        };
+        if let StreamEvent::Data { side, bytes } = event {
+            let held = &mut first[side.index()];
+            held.truncate(held.len() - bytes.len().min(PROBE_BYTES_MAX));
+        }
+        for side in [Side::Originator, Side::Responder] {
+            if !first[side.index()].is_empty() {
+                let bytes = &first[side.index()];
+                self.handle_stream(context, StreamEvent::Data { side, bytes }, found);
+            }
+        }
+        self.handle_stream(context, event, found);
+    }
+
+    fn obey(&mut self, verdict: Verdict, context: Context<'_>, found: &mut Vec<Found>) {
+        match verdict {
+            Verdict::More => {}
+            Verdict::Done => self.finish(context, found),
+            Verdict::NotMine => self.reader = Reader::Nobody,
+        }
+    }
+}
+
+/// No probe needs more of a stream's beginning than this.
+const PROBE_BYTES_MAX: usize = 16;

@@ -1,0 +1,200 @@
+//! From frames, reports and ticks to records: the core assembled.
+//!
+//! [`Sensor`] is the whole on one thread; [`Parts`] are the same pieces for whoever has more. Neither knows
+//! where frames come from or where records go, and neither can fail.
+
+pub mod counters;
+pub mod detector;
+mod inspection;
+pub mod order;
+pub mod settings;
+pub mod shard;
+pub mod steer;
+
+use crate::limits::SHARDS;
+use crate::observe;
+use crate::packet::frame::Frame;
+use crate::record::Record;
+use crate::time::Timestamp;
+use counters::Counters;
+use detector::Detector;
+use order::Placed;
+use serde::{Deserialize, Serialize};
+use settings::Settings;
+use shard::Shard;
+use std::collections::VecDeque;
+use steer::Steering;
+
+/// The pieces of a sensor. A shard may live on any thread; the detector gets what all of them observed up
+/// to a clock, sorted by [`order::sort`].
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Parts {
+    /// Numbers frames and finds their shard.
+    pub steering: Steering,
+    /// The dissector, [`SHARDS`] of them.
+    pub shards: Vec<Shard>,
+    /// What sees everything.
+    pub detector: Detector,
+}
+
+/// A sensor on one thread.
+///
+/// `handle_frame` and `handle_tick` put in, [`Sensor::poll_record`] takes out, [`Sensor::finish`] ends every
+/// flow. Records come in the order of their moments, whatever the batches in which frames were put in.
+#[derive(Debug)]
+pub struct Sensor {
+    settings: Settings,
+    parts: Parts,
+    observations: Vec<Placed>,
+    frames_pending: usize,
+    records: VecDeque<(Timestamp, Record)>,
+}
+
+/// Why a saved state was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// It was written by a version with another shape.
+    #[error("the saved state has version {found}, this is version {VERSION}: start without it")]
+    Version {
+        /// The version that wrote it.
+        found: u16,
+    },
+    /// It was made with another seed, under which flows hash to other shards.
+    #[error("the saved state was made with another sensor.seed: use that seed, or start without it")]
+    Seed,
+    /// Its bytes are not a state.
+    #[error("the saved state is damaged: {0}")]
+    Damaged(#[from] postcard::Error),
+}
+
+/// How many frames are handled before their observations are sorted and judged. Any number gives the same
+/// records; this one keeps a batch within the second-level cache.
+const BATCH_FRAMES: usize = 512;
+
+/// The version of the saved state's shape; follows that of [`observe`].
+const VERSION: u16 = observe::VERSION;
+
+impl Parts {
+    /// The pieces of a sensor that has seen nothing.
+    pub fn new(settings: &Settings) -> Parts {
+        Parts {
+            steering: Steering::new(settings.seed),
+            shards: (0..SHARDS).map(|number| Shard::new(number as u8)).collect(),
+            detector: Detector::default(),
+        }
+    }
+
+    /// What all pieces counted.
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.steering.counters.clone();
+        self.shards.iter().for_each(|shard| counters.add(&shard.counters));
+        counters
+    }
+}
+
+impl Sensor {
+    /// A sensor that has seen nothing.
+    pub fn new(settings: Settings) -> Sensor {
+        let parts = Parts::new(&settings);
+        Sensor::with_parts(settings, parts)
+    }
+
+    fn with_parts(settings: Settings, parts: Parts) -> Sensor {
+        Sensor {
+            settings,
+            parts,
+            observations: Vec::new(),
+            frames_pending: 0,
+            records: VecDeque::new(),
+        }
+    }
+
+    /// Takes the next frame.
+    pub fn handle_frame(&mut self, frame: &Frame<'_>) {
+        let steered = self.parts.steering.handle_frame(frame);
+        let shard = &mut self.parts.shards[usize::from(steered.shard)];
+        shard.handle_frame(&self.settings, &steered, frame.bytes, &mut self.observations);
+        self.frames_pending += 1;
+        if self.frames_pending >= BATCH_FRAMES {
+            self.flush();
+        }
+    }
+
+    /// Time passed without a frame.
+    pub fn handle_tick(&mut self, now: Timestamp) {
+        self.parts.steering.handle_tick(now);
+        self.flush();
+    }
+
+    /// The next record, if one is ready, and the moment at which it was known.
+    pub fn poll_record(&mut self) -> Option<(Timestamp, Record)> {
+        self.records.pop_front()
+    }
+
+    /// Makes ready every record that the frames so far can give.
+    pub fn flush(&mut self) {
+        let clock = self.parts.steering.clock();
+        for shard in &mut self.parts.shards {
+            shard.handle_clock(&self.settings, clock, &mut self.observations);
+        }
+        self.judge();
+    }
+
+    /// The input is over: every flow ends, and every record is ready.
+    pub fn finish(&mut self) {
+        self.flush();
+        let clock = self.parts.steering.clock();
+        for shard in &mut self.parts.shards {
+            shard.finish(&self.settings, clock, &mut self.observations);
+        }
+        self.judge();
+    }
+
+    /// The sensor's clock.
+    pub fn clock(&self) -> Timestamp {
+        self.parts.steering.clock()
+    }
+
+    /// The pieces, to look at.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// Everything the sensor knows, as bytes for [`Sensor::restore`]. Records that are ready are not part of
+    /// it: call [`Sensor::flush`] and take them out before.
+    pub fn save(&self) -> Vec<u8> {
+        let state = (VERSION, self.settings.seed, &self.parts);
+        postcard::to_stdvec(&state).expect("writing to memory does not fail")
+    }
+
+    /// A sensor that goes on where [`Sensor::save`] was called.
+    ///
+    /// # Errors
+    /// Bytes of another version, of another seed, or damaged ones.
+    pub fn restore(settings: Settings, state: &[u8]) -> Result<Sensor, RestoreError> {
+        let (found, rest) = postcard::take_from_bytes::<u16>(state)?;
+        if found != VERSION {
+            return Err(RestoreError::Version { found });
+        }
+        let (seed, rest) = postcard::take_from_bytes::<u64>(rest)?;
+        if seed != settings.seed {
+            return Err(RestoreError::Seed);
+        }
+        let parts = postcard::from_bytes(rest)?;
+        Ok(Sensor::with_parts(settings, parts))
+    }
+
+    fn judge(&mut self) {
+        self.frames_pending = 0;
+        order::sort(&mut self.observations);
+        for placed in self.observations.drain(..) {
+            let observation = placed.observation;
+            self.parts.detector.handle_observation(&self.settings, observation, &mut |at, record| {
+                self.records.push_back((at, record));
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,330 @@
+//! From a shard's frames to its observations.
+//!
+//! One of [`SHARDS`](crate::limits::SHARDS) dissectors: it owns whole flows, its own deadlines and its
+//! share of every bound, and knows of no other shard.
+
+use super::counters::Counters;
+use super::inspection::Inspection;
+use super::order::{Phase, Place, Placed};
+use super::settings::Settings;
+use super::steer::{Content, Steered};
+use crate::flow::key::Keyed;
+use crate::flow::table::{Entry, Table};
+use crate::flow::{Flow, Ingress};
+use crate::inspect::{Context, Found};
+use crate::limits::SHARDS;
+use crate::observe::{Fact, FlowId, Observation, WeirdSeen};
+use crate::packet::{self, Packet, Undecoded, checksum};
+use crate::time::Timestamp;
+use crate::weird::Weird;
+use serde::{Deserialize, Serialize};
+
+/// A shard of the dissector.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Shard {
+    number: u8,
+    flows: Table<Inspection>,
+    held_bytes: usize,
+    /// What it saw.
+    pub counters: Counters,
+}
+
+/// Where observations go, at one place in the order.
+struct Out<'a> {
+    place: Place,
+    observations: &'a mut Vec<Placed>,
+}
+
+impl Out<'_> {
+    fn put(&mut self, flow: Option<FlowId>, fact: Fact) {
+        let observation = Observation {
+            at: self.place.at,
+            flow,
+            fact,
+        };
+        self.observations.push(Placed {
+            place: self.place,
+            observation,
+        });
+        self.place.index += 1;
+    }
+}
+
+impl Shard {
+    /// The shard with this number.
+    pub fn new(number: u8) -> Shard {
+        Shard {
+            number,
+            flows: Table::default(),
+            held_bytes: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// How many flows are open.
+    pub fn flows_open(&self) -> usize {
+        self.flows.len()
+    }
+
+    /// Out-of-order payload bytes held.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
+    /// Lets every deadline up to `clock` act, each as of its own moment.
+    pub fn handle_clock(
+        &mut self,
+        settings: &Settings,
+        clock: Timestamp,
+        observations: &mut Vec<Placed>,
+    ) {
+        let mut index = 0;
+        let mut last = Timestamp::MIN;
+        while let Some((deadline, entry)) = self.flows.pop_due(clock, &settings.limits) {
+            index = if deadline == last { index } else { 0 };
+            last = deadline;
+            let mut out = Out {
+                place: self.place(deadline, Phase::Timer, 0, index),
+                observations,
+            };
+            self.end_flow(settings, deadline, entry, &mut out);
+            index = out.place.index;
+        }
+    }
+
+    /// Takes a frame that was steered here. `bytes` are the frame's.
+    pub fn handle_frame(
+        &mut self,
+        settings: &Settings,
+        steered: &Steered,
+        bytes: &[u8],
+        observations: &mut Vec<Placed>,
+    ) {
+        self.handle_clock(settings, steered.clock, observations);
+        let mut out = Out {
+            place: self.place(steered.clock, Phase::Frame, steered.seq, 0),
+            observations,
+        };
+        match &steered.content {
+            Content::Undecoded(Undecoded::Weird(weird)) => {
+                self.tell_weird(None, *weird, Default::default(), &mut out);
+            }
+            Content::Undecoded(_) => {}
+            Content::Packet {
+                packet,
+                keyed,
+                hash,
+            } => self.handle_packet(settings, packet, keyed, *hash, bytes, &mut out),
+        }
+    }
+
+    /// The input is over: every flow ends at `clock`.
+    pub fn finish(
+        &mut self,
+        settings: &Settings,
+        clock: Timestamp,
+        observations: &mut Vec<Placed>,
+    ) {
+        self.handle_clock(settings, clock, observations);
+        for (index, entry) in self.flows.drain().enumerate() {
+            let first_at = entry.flow.id.first_at.as_nanos();
+            let mut out = Out {
+                // A flow has fewer than 2^16 things left to tell: the bounds on waiting messages see to it.
+                place: self.place(clock, Phase::Finish, first_at, (index as u64) << 16),
+                observations,
+            };
+            self.end_flow(settings, clock, entry, &mut out);
+        }
+    }
+
+    fn place(&self, at: Timestamp, phase: Phase, seq: i64, index: u64) -> Place {
+        Place {
+            at,
+            phase,
+            seq,
+            shard: self.number,
+            index,
+        }
+    }
+
+    fn handle_packet(
+        &mut self,
+        settings: &Settings,
+        packet: &Packet,
+        keyed: &Keyed,
+        hash: u64,
+        bytes: &[u8],
+        out: &mut Out<'_>,
+    ) {
+        let bad = match settings.ignore_checksums {
+            true => None,
+            false => checksum::mismatch(packet, bytes),
+        };
+        if let Some(weird) = bad {
+            self.counters.bad_checksums += 1;
+            if weird == Weird::BadIpChecksum {
+                return self.tell_weird(None, weird, Default::default(), out);
+            }
+        }
+        let slot = self.slot_of(settings, packet, keyed, hash, out);
+        let entry = self.flows.get_mut(slot);
+        if let Some(weird) = bad {
+            entry.flow.note_bad_checksum(keyed.src);
+            let (id, news) = (entry.flow.id, entry.attached.is_news(weird));
+            self.flows.reschedule(slot, &settings.limits);
+            if news {
+                self.tell_weird(Some(id), weird, Default::default(), out);
+            }
+            return;
+        }
+        let context = Context {
+            at: packet.at,
+            limits: &settings.limits,
+        };
+        let spare = (settings.limits.reassembly_bytes_max / SHARDS).saturating_sub(self.held_bytes);
+        let ingress = Ingress {
+            clock: out.place.at,
+            limits: &settings.limits,
+            keep: entry.attached.is_reading(),
+            spare_bytes: spare,
+        };
+        let payload = bytes.get(packet.payload.clone()).unwrap_or_default();
+        let Entry { flow, attached, .. } = entry;
+        let (mut found, mut weirds) = (Vec::new(), Vec::new());
+        let outcome =
+            flow.handle_packet(ingress, keyed.src, packet, payload, &mut weirds, &mut |event| {
+                attached.handle_stream(context, event, &mut found);
+            });
+        let mut held_delta = outcome.held_delta;
+        if matches!(packet.transport, packet::Transport::Udp { .. }) {
+            let side = flow.side_of(keyed.src);
+            let complete = payload.len() >= packet.payload_len as usize;
+            attached.handle_datagram(context, side, payload, complete, &mut found);
+        }
+        if ingress.keep && !attached.is_reading() {
+            held_delta += flow.forget_bytes();
+        }
+        self.held_bytes = self.held_bytes.saturating_add_signed(held_delta);
+        if !found.is_empty() || !weirds.is_empty() {
+            found.extend(weirds.into_iter().map(|weird| Found::Weird(weird, Default::default())));
+            self.tell(slot, found, out);
+        }
+        self.flows.reschedule(slot, &settings.limits);
+    }
+
+    /// The slot of the packet's flow, which is opened if it is not there.
+    fn slot_of(
+        &mut self,
+        settings: &Settings,
+        packet: &Packet,
+        keyed: &Keyed,
+        hash: u64,
+        out: &mut Out<'_>,
+    ) -> u32 {
+        if let Some(slot) = self.flows.find(&keyed.key, hash) {
+            let flow = &self.flows.get_mut(slot).flow;
+            match packet.transport {
+                packet::Transport::Tcp(tcp) if flow.is_reuse(keyed.src, &tcp) => {
+                    let entry = self.flows.remove(slot);
+                    self.end_flow(settings, out.place.at, entry, out);
+                }
+                _ => return slot,
+            }
+        }
+        if self.flows.len() >= (settings.limits.flows_max / SHARDS).max(1)
+            && let Some(entry) = self.flows.evict(&settings.limits)
+        {
+            self.counters.flows_evicted += 1;
+            self.end_flow(settings, out.place.at, entry, out);
+        }
+        let flow = Flow::open(keyed, packet, settings.seed, out.place.at);
+        *self.counters.flows.entry(keyed.transport).or_default() += 1;
+        let inspection = Inspection::of(&flow.id);
+        self.flows.insert(flow, hash, inspection)
+    }
+
+    /// Tells what inspectors found in the flow of `slot`.
+    fn tell(&mut self, slot: u32, found: Vec<Found>, out: &mut Out<'_>) {
+        for found in found {
+            let entry = self.flows.get_mut(slot);
+            if let Some((id, fact)) = self.counters.take(entry, found) {
+                out.put(Some(id), fact);
+            }
+        }
+    }
+
+    fn tell_weird(
+        &mut self,
+        flow: Option<FlowId>,
+        weird: Weird,
+        detail: bstr::BString,
+        out: &mut Out<'_>,
+    ) {
+        *self.counters.weirds.entry(weird).or_default() += 1;
+        out.put(flow, Fact::Weird(Box::new(WeirdSeen { weird, detail })));
+    }
+
+    /// A flow left the table: what is still held of it is told, and then its account.
+    fn end_flow(
+        &mut self,
+        settings: &Settings,
+        at: Timestamp,
+        mut entry: Entry<Inspection>,
+        out: &mut Out<'_>,
+    ) {
+        let context = Context {
+            at,
+            limits: &settings.limits,
+        };
+        let mut found = Vec::new();
+        let Entry { flow, attached, .. } = &mut entry;
+        let freed = flow.finish_streams(&mut |event| {
+            attached.handle_stream(context, event, &mut found);
+        });
+        self.held_bytes = self.held_bytes.saturating_add_signed(freed);
+        attached.finish(context, &mut found);
+        for found in found {
+            if let Some((id, fact)) = self.counters.take(&mut entry, found) {
+                out.put(Some(id), fact);
+            }
+        }
+        let summary = entry.flow.summary(std::mem::take(&mut entry.attached.services));
+        self.counters.flows_ended += 1;
+        self.counters.missed_bytes += summary.missed_bytes;
+        out.put(Some(entry.flow.id), Fact::Flow(Box::new(summary)));
+    }
+}
+
+impl Counters {
+    /// Counts what was found in a flow and makes it a fact; none where it was told before.
+    fn take(&mut self, entry: &mut Entry<Inspection>, found: Found) -> Option<(FlowId, Fact)> {
+        entry.attached.note_service(&found);
+        let mut count = |protocol: &str| match self.sessions.get_mut(protocol) {
+            Some(count) => *count += 1,
+            None => drop(self.sessions.insert(protocol.into(), 1)),
+        };
+        let fact = match found {
+            Found::Tls(session) => {
+                count("ssl");
+                entry.flow.is_patient |= session.established;
+                Fact::Tls(session)
+            }
+            Found::Dns(transaction) => {
+                count("dns");
+                Fact::Dns(transaction)
+            }
+            Found::Certificate(certificate) => {
+                count("x509");
+                Fact::Certificate(certificate)
+            }
+            Found::Weird(weird, detail) => {
+                *self.weirds.entry(weird).or_default() += 1;
+                if !entry.attached.is_news(weird) {
+                    return None;
+                }
+                Fact::Weird(Box::new(WeirdSeen { weird, detail }))
+            }
+        };
+        Some((entry.flow.id, fact))
+    }
+}
