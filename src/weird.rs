@@ -49,6 +49,8 @@ weirds! {
     CertificateMalformed = "x509_malformed",
     /// A DNS message whose header or records contradict the message's length.
     DnsMalformed = "dns_malformed",
+    /// An SVCB or HTTPS record whose parts do not add up to its length.
+    DnsSvcbWrongLength = "DNS_SVCB_wrong_length",
     /// A DNS answer without a query.
     DnsUnmatchedReply = "dns_unmatched_reply",
     /// A DNS query that no answer came to, pushed out by the bound on waiting queries.
