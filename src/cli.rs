@@ -87,7 +87,7 @@ pub enum LogFormat {
 impl From<LogFormat> for Format {
     fn from(format: LogFormat) -> Format {
         match format {
-            LogFormat::Zeek => Format::Tsv,
+            LogFormat::Zeek => Format::Zeek,
             LogFormat::Json => Format::Json,
         }
     }

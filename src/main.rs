@@ -64,7 +64,6 @@ fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-#[cfg(feature = "libpcap")]
 fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let live = tapir::run::live::Watch {
         interface: args.interface,
@@ -76,13 +75,11 @@ fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let watched = live.run(settings(&args.common)?)?;
     let took = started.elapsed();
-    print!("{}", Summary::new(&watched.outcome, 0, took, &live.log_dir).with_drops(watched.dropped));
+    print!(
+        "{}",
+        Summary::new(&watched.outcome, 0, took, &live.log_dir).with_drops(watched.dropped)
+    );
     Ok(ExitCode::SUCCESS)
-}
-
-#[cfg(not(feature = "libpcap"))]
-fn run(_args: RunArgs) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("this tapir was built without libpcap: build it with `--features libpcap`")
 }
 
 /// The configuration, with what the command line says on top.

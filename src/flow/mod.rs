@@ -158,9 +158,11 @@ impl Flow {
                 self.history.add_once(side, b'D');
                 self.tally[side.index()].bytes += u64::from(len);
             }
-            packet::Transport::Icmp { .. } | packet::Transport::Other => {
+            packet::Transport::Icmp { .. } => {
                 self.tally[side.index()].bytes += u64::from(packet.payload_len);
             }
+            // What payload is, only the protocol's analyzer could say; Zeek counts none either.
+            packet::Transport::Other => {}
         }
         if counts {
             self.last_at = self.last_at.max(packet.at);
@@ -184,18 +186,19 @@ impl Flow {
                 };
         };
         let [originator, responder] = &tcp.sides;
-        if let Some(closed_at) = tcp.closed_at {
+        if let Some(closed) = tcp.closed {
             let reset = [originator, responder]
                 .iter()
                 .any(|s| s.state == State::Reset);
-            return closed_at
-                + match reset {
-                    true => limits.tcp_reset,
-                    false => limits.tcp_close,
-                };
+            return closed.deadline(match reset {
+                true => limits.tcp_reset,
+                false => limits.tcp_close,
+            });
         }
-        match (tcp.attempt_at, originator.state, responder.state) {
-            (Some(attempt_at), State::SynSent, State::Inactive) => attempt_at + limits.tcp_attempt,
+        match (tcp.attempt, originator.state, responder.state) {
+            (Some(attempt), State::SynSent, State::Inactive) => {
+                attempt.deadline(limits.tcp_attempt)
+            }
             _ if self.is_patient && !tcp.is_closing() => self.active_at + limits.tls_inactivity,
             _ => self.active_at + limits.tcp_inactivity,
         }

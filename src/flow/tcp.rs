@@ -8,7 +8,7 @@ use super::reassembly::Reassembler;
 use crate::net::Side;
 use crate::observe::ConnState;
 use crate::packet::{Tcp, TcpFlags};
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
 
@@ -60,10 +60,40 @@ pub struct Endpoint {
 pub struct TcpFlow {
     /// Originator, responder.
     pub sides: [Endpoint; 2],
-    /// When the first SYN without an answer came.
-    pub attempt_at: Option<Timestamp>,
-    /// When both sides had closed, or the first RST came.
-    pub closed_at: Option<Timestamp>,
+    /// The SYNs that wait for an answer.
+    pub attempt: Option<Patience>,
+    /// Both sides have closed, or one has reset.
+    pub closed: Option<Patience>,
+}
+
+/// How long to wait for a repetition of what came last. A sender doubles its retransmission timer (RFC 6298
+/// section 5.5), so the next repetition is due within about twice the last gap.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Patience {
+    last_at: Timestamp,
+    gap: Span,
+}
+
+impl Patience {
+    fn since(at: Timestamp) -> Patience {
+        Patience {
+            last_at: at,
+            gap: Span::ZERO,
+        }
+    }
+
+    fn repeated(self, at: Timestamp) -> Patience {
+        Patience {
+            last_at: at,
+            gap: at - self.last_at,
+        }
+    }
+
+    /// When to stop waiting; never sooner than `span` after what came last.
+    pub fn deadline(self, span: Span) -> Timestamp {
+        let doubled = self.gap.as_nanos().saturating_mul(5) / 2;
+        self.last_at + span.max(Span::from_nanos(doubled))
+    }
 }
 
 /// Where a segment lies, and what it means for the flow.
@@ -161,14 +191,16 @@ impl TcpFlow {
         if tcp.window == 0 && !flags.rst && !(flags.syn && !flags.ack) {
             history.add_logarithmic(side, b'W');
         }
-        let was_open = !self.is_closing();
-        let advance = self.advance(side, tcp, len, relative, history);
+        let was_closing = self.is_closing();
+        let state = self.side(side).state;
+        let advanced = self.advance(side, tcp, len, relative, history);
         self.transition(at, side, tcp, len, weirds);
         if flags.ack {
             self.acknowledge(side, tcp);
         }
+        // Once a side has closed, what brings nothing new belongs to the close and does not lengthen the flow.
+        placed.counts = !was_closing || advanced || self.side(side).state != state;
         placed.offset = relative + i64::from(flags.syn);
-        placed.counts = was_open || advance > 0;
         placed
     }
 
@@ -276,7 +308,8 @@ impl TcpFlow {
         }
     }
 
-    /// Moves one past the highest sequence number; gives by how much it moved, if forward.
+    /// Moves one past the highest sequence number and says whether it moved; payload that does not move it
+    /// is a retransmission.
     fn advance(
         &mut self,
         side: Side,
@@ -284,26 +317,26 @@ impl TcpFlow {
         len: u32,
         relative: i64,
         history: &mut History,
-    ) -> i64 {
+    ) -> bool {
         let flags = tcp.flags;
         let endpoint = self.side_mut(side);
         let end = relative + i64::from(len) + i64::from(flags.syn) + i64::from(flags.fin);
         let delta = end - endpoint.last as i64;
         if (flags.syn || flags.rst) && delta.abs() > JUMP_MAX {
-            return 0;
+            return false;
         }
         if flags.fin && end > 0 {
             endpoint.fin = Some(end as u64);
         }
         if endpoint.state == State::Reset {
-            return 0;
+            return false;
         }
         if delta > 0 {
             endpoint.last = end as u64;
         } else if len > 0 {
             history.add_logarithmic(side, b'T');
         }
-        delta
+        delta > 0
     }
 
     fn acknowledge(&mut self, side: Side, tcp: &Tcp) {
@@ -335,6 +368,7 @@ impl TcpFlow {
                     weirds.push(Weird::RepeatedSynWithAck);
                 }
                 self.resynchronise(side, tcp, weirds);
+                self.attempt = self.attempt.map(|attempt| attempt.repeated(at));
                 if len > 0 && !tcp.flags.syn && !tcp.flags.rst {
                     weirds.push(Weird::DataBeforeEstablished);
                 }
@@ -366,8 +400,13 @@ impl TcpFlow {
         }
         let ended = |side: &Endpoint| side.state == State::Closed;
         let reset = self.sides.iter().any(|side| side.state == State::Reset);
-        if self.closed_at.is_none() && (reset || self.sides.iter().all(ended)) {
-            self.closed_at = Some(at);
+        if reset || self.sides.iter().all(ended) {
+            let repeats = tcp.flags.fin || len > 0;
+            self.closed = match self.closed {
+                Some(closed) if repeats => Some(closed.repeated(at)),
+                Some(closed) => Some(closed),
+                None => Some(Patience::since(at)),
+            };
         }
     }
 
@@ -391,7 +430,7 @@ impl TcpFlow {
                 State::Established
             }
             (true, false) => {
-                self.attempt_at = self.attempt_at.or(Some(at));
+                self.attempt = Some(Patience::since(at));
                 State::SynSent
             }
             (false, _) if peer == State::SynAckSent => {

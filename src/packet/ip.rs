@@ -50,8 +50,9 @@ pub(super) fn v6(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
         .max(frame.bytes.len())
         .saturating_sub(offset);
     let total_len = match usize::from(header.payload_length()) {
-        // 0 is a jumbogram (RFC 2675) or an offloading sender; either way the frame's end is the packet's.
-        0 if header.next_header().0 != 59 => on_wire,
+        // 0 is a jumbogram (RFC 2675) or an offloading sender, and then the frame's end is the packet's; or
+        // there is no payload, and what follows pads the frame to Ethernet's 46 bytes.
+        0 if on_wire > 46 => on_wire,
         stated => 40 + stated,
     };
     let (proto, extensions_len) = extensions(&bytes[40..], header.next_header().0)?;

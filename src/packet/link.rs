@@ -41,6 +41,8 @@ pub(super) fn peel(frame: &Frame<'_>) -> Result<Peeled, Undecoded> {
             ppp(bytes, Link::default(), offset)
         }
         LinkType::PPP_ETHER => pppoe(bytes, Link::default(), 0),
+        // A frame control byte, two addresses (in either bit order), then LLC.
+        LinkType(10) => llc(bytes, Link::default(), 13),
         LinkType::LINUX_SLL => {
             let mut link = Link::default();
             // Address length at 4, address at 6 (LINKTYPE_LINUX_SLL).
@@ -71,14 +73,20 @@ fn ethernet(bytes: &[u8]) -> Result<Peeled, Undecoded> {
     let kind = header.ether_type().0;
     // Below 0x600 the field is a length (IEEE 802.3) and an LLC header follows; SNAP carries an ether type.
     if kind < 0x600 {
-        return match bytes.get(14..22) {
-            Some([0xaa, 0xaa, 3, 0, 0, 0, high, low]) => {
-                network(bytes, link, u16::from_be_bytes([*high, *low]), 22)
-            }
-            _ => Err(Undecoded::NotIp),
-        };
+        return llc(bytes, link, 14);
     }
     network(bytes, link, kind, 14)
+}
+
+/// An LLC header (IEEE 802.2); with SNAP it carries an ether type, and otherwise no IP.
+fn llc(bytes: &[u8], link: Link, offset: usize) -> Result<Peeled, Undecoded> {
+    match bytes.get(offset..offset + 8) {
+        Some([0xaa, 0xaa, 3, 0, 0, 0, high, low]) => {
+            network(bytes, link, u16::from_be_bytes([*high, *low]), offset + 8)
+        }
+        Some(_) => Err(Undecoded::NotIp),
+        None => Err(CUT),
+    }
 }
 
 /// Peels VLAN tags until an IP header or something else follows.
@@ -103,6 +111,21 @@ fn network(
                 offset += 4;
             }
             0x8864 => return pppoe(bytes, link, offset),
+            // VN-Tag: four bytes of tag and the next ether type.
+            0x8926 => {
+                kind = be16(bytes, offset + 4).ok_or(CUT)?;
+                offset += 6;
+            }
+            // 802.1ah: four bytes of I-TAG, then a whole Ethernet frame.
+            0x88e7 => {
+                kind = be16(bytes, offset + 16).ok_or(CUT)?;
+                offset += 18;
+            }
+            // FabricPath: the outer addresses and this tag stand before a whole Ethernet frame.
+            0x8903 => {
+                kind = be16(bytes, offset + 14).ok_or(CUT)?;
+                offset += 16;
+            }
             _ => return Err(Undecoded::NotIp),
         }
     }

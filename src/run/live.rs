@@ -6,7 +6,7 @@
 
 use super::engine::{Engine, Outcome};
 use super::output::Output;
-use crate::capture::live::{Live, Next};
+use crate::capture::{Live, Next};
 use crate::sensor::settings::Settings;
 use crate::sink::{Format, LogDir};
 use crate::time::{Span, Timestamp};
@@ -41,6 +41,12 @@ pub struct Watched {
     pub dropped: u64,
 }
 
+/// No frame is longer, offloaded ones included.
+const SNAPLEN: u32 = 262_144;
+
+/// The kernel's ring: half a second of a loaded 1 Gbit/s link.
+const KERNEL_BUFFER_BYTES: u32 = 64 << 20;
+
 /// How far ticks stay behind the wall clock: frames that the kernel still holds are older than that clock.
 const TICK_TRAIL: Span = Span::from_secs(2);
 
@@ -53,7 +59,12 @@ impl Watch {
     /// # Errors
     /// An interface that cannot be opened, a filter that does not compile, a log that cannot be written.
     pub fn run(&self, settings: Settings) -> anyhow::Result<Watched> {
-        let mut live = Live::open(&self.interface, self.filter.as_deref())?;
+        let mut live = Live::open(
+            &self.interface,
+            self.filter.as_deref(),
+            SNAPLEN,
+            KERNEL_BUFFER_BYTES,
+        )?;
         let logs = LogDir::create(&self.log_dir, self.format)?;
         let mut engine = Engine::start(settings, self.workers, Output::new(logs));
         let stopped = stop_on_signal()?;

@@ -1,7 +1,6 @@
 //! From sources to sinks: the ways to run, each one loop over the same core.
 
 pub mod engine;
-#[cfg(feature = "libpcap")]
 pub mod live;
 pub mod output;
 pub mod progress;

@@ -3,8 +3,7 @@
 use super::engine::{Engine, Outcome};
 use super::output::Output;
 use super::progress;
-use crate::capture::filter::Filter;
-use crate::capture::{CaptureError, Reader};
+use crate::capture::{CaptureError, Filter, Reader};
 use crate::sensor::settings::Settings;
 use crate::sink::{Format, LogDir};
 use anyhow::Context;
@@ -110,12 +109,12 @@ fn read(
                 return Ok(filtered);
             }
         }
-        match reader.next()? {
-            Some(frame) => match filter {
-                Some(filter) if !filter.matches(&frame) => filtered += 1,
-                _ => engine.handle_frame(&frame),
-            },
-            None => return Ok(filtered),
+        let Some(frame) = reader.next()? else {
+            return Ok(filtered);
+        };
+        match filter.as_mut().is_none_or(|filter| filter.matches(&frame)) {
+            true => engine.handle_frame(&frame),
+            false => filtered += 1,
         }
     }
 }

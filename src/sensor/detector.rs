@@ -6,6 +6,7 @@
 use super::settings::Settings;
 use crate::detect::{Alert, Engine};
 use crate::fingerprint;
+use crate::net::Endpoint;
 use crate::observe::{Certificate, Fact, FlowId, Observation, WeirdSeen};
 use crate::record::{ConnRow, DnsRow, NoticeRow, Record, SslRow, WeirdRow, X509Row};
 use crate::time::{Span, Timestamp};
@@ -52,8 +53,7 @@ impl Detector {
         Some(match (fact, flow) {
             (Fact::Flow(summary), Some(flow)) => {
                 let id = community_id(settings, &flow, summary.ip_proto);
-                let nets = &settings.local_networks;
-                Record::Conn(ConnRow::new(flow, summary, nets, Some(id)))
+                Record::Conn(ConnRow::new(flow, summary, local(settings, &flow), Some(id)))
             }
             (Fact::Tls(session), Some(flow)) => Record::Ssl(SslRow::new(flow, session)),
             (Fact::Dns(transaction), Some(flow)) => Record::Dns(DnsRow::new(flow, transaction)),
@@ -72,6 +72,13 @@ impl Detector {
             (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_), None) => return None,
         })
     }
+}
+
+/// Whether originator and responder are in a local network; none where none is configured.
+fn local(settings: &Settings, flow: &FlowId) -> Option<[bool; 2]> {
+    let nets = &settings.local_networks;
+    let is_local = |endpoint: Endpoint| nets.iter().any(|net| net.contains(&endpoint.addr));
+    (!nets.is_empty()).then(|| [flow.originator, flow.responder].map(is_local))
 }
 
 fn community_id(settings: &Settings, flow: &FlowId, ip_proto: u8) -> Box<str> {

@@ -2,7 +2,7 @@
 
 use crate::flow::stream::StreamEvent;
 use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
-use crate::inspect::tls::{self, TlsInspector};
+use crate::inspect::tls::{Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
 use crate::net::{Side, Transport};
 use crate::observe::FlowId;
@@ -25,6 +25,9 @@ enum Reader {
     Nobody,
     /// Not known yet: the first bytes of each side, a few at most.
     Probing([Vec<u8>; 2]),
+    /// Something else than TLS, which may still turn to it (STARTTLS, CONNECT, SOCKS, a database's upgrade):
+    /// so many more pieces of payload are looked at.
+    Waiting(u8),
     Tls(Box<TlsInspector>),
     DnsStream(Box<DnsStreamInspector>),
     Dns(Box<DnsInspector>),
@@ -33,10 +36,14 @@ enum Reader {
 impl Inspection {
     /// The inspection of a flow that begins.
     pub fn of(flow: &FlowId) -> Inspection {
-        let port = flow.responder.port;
+        let responder = flow.responder;
         let reader = match flow.transport {
-            Transport::Udp if is_dns_port(true, port) => Reader::Dns(Box::default()),
-            Transport::Tcp if is_dns_port(false, port) => Reader::DnsStream(Box::default()),
+            Transport::Udp if is_dns_port(true, responder.port) => {
+                Reader::Dns(Box::new(DnsInspector::new(responder)))
+            }
+            Transport::Tcp if is_dns_port(false, responder.port) => {
+                Reader::DnsStream(Box::new(DnsStreamInspector::new(responder)))
+            }
             Transport::Tcp => Reader::Probing(Default::default()),
             _ => Reader::Nobody,
         };
@@ -93,13 +100,23 @@ impl Inspection {
             };
             let held = &mut first[side.index()];
             held.extend_from_slice(&bytes[..bytes.len().min(PROBE_BYTES_MAX)]);
-            match tls::probe(held) {
-                Verdict::More => return,
-                Verdict::NotMine => {
-                    self.reader = Reader::Nobody;
-                    return;
-                }
-                Verdict::Done => self.begin_tls(context, event, found),
+            match TlsInspector::probe(side, held) {
+                Probe::Open => return,
+                Probe::NotMine => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
+                Probe::Mine => self.begin_tls(context, event, found),
+            }
+            return;
+        }
+        if let Reader::Waiting(left) = &mut self.reader {
+            let StreamEvent::Data { bytes, .. } = event else {
+                return;
+            };
+            if begins_client_hello(bytes) {
+                self.begin_tls(context, event, found);
+            } else if *left == 0 {
+                self.reader = Reader::Nobody;
+            } else {
+                *left -= 1;
             }
             return;
         }
@@ -117,7 +134,7 @@ impl Inspection {
             Reader::Tls(mut tls) => tls.finish(context, found),
             Reader::DnsStream(mut dns) => dns.finish(context, found),
             Reader::Dns(mut dns) => dns.finish(context, found),
-            Reader::Nobody | Reader::Probing(_) => {}
+            Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) => {}
         }
     }
 
@@ -141,8 +158,10 @@ impl Inspection {
         found: &mut Vec<Found>,
     ) {
         let tls = Reader::Tls(Box::default());
-        let Reader::Probing(mut first) = std::mem::replace(&mut self.reader, tls) else {
-            return;
+        let before = std::mem::replace(&mut self.reader, tls);
+        let mut first = match before {
+            Reader::Probing(first) => first,
+            _ => return self.handle_stream(context, event, found),
         };
         if let StreamEvent::Data { side, bytes } = event {
             let held = &mut first[side.index()];
@@ -166,5 +185,14 @@ impl Inspection {
     }
 }
 
+/// Whether a piece of payload begins with a TLS record that begins with a client hello. Upgrades are rare
+/// enough to ask for more certainty than a stream's first bytes need.
+fn begins_client_hello(bytes: &[u8]) -> bool {
+    matches!(bytes, [22, 3, 0..=4, _, _, 1, 0, _, _, 3, ..])
+}
+
+/// Protocols that turn to TLS do so early, after a greeting and a few commands.
+const PIECES_UNTIL_TLS_MAX: u8 = 32;
+
 /// No probe needs more of a stream's beginning than this.
-const PROBE_BYTES_MAX: usize = 16;
+const PROBE_BYTES_MAX: usize = TlsInspector::PROBE_BYTES;
