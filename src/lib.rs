@@ -1,4 +1,6 @@
 //! Tapir, a passive network sensor.
+pub mod baseline;
+pub mod config;
 pub mod detect;
 pub mod fingerprint;
 pub mod flow;
@@ -7,5 +9,6 @@ pub mod limits;
 pub mod net;
 pub mod observe;
 pub mod record;
+pub mod sensor;
 pub mod time;
 pub mod weird;

@@ -1,0 +1,3 @@
+//! From frames to records: the core assembled.
+
+pub mod settings;
