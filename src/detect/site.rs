@@ -1,0 +1,197 @@
+//! From answered flows to what is known of the site's hosts.
+//!
+//! Judges nothing. A host's own days count at once; what other hosts do is told as of the last closed epoch.
+//! Bounded by `baseline_keys_max` hosts and marks, and [`VOLUMES_MAX`] histograms.
+
+use super::an1190::Peers;
+use super::identity;
+use crate::baseline::{Bounded, Mark, Prevalence, Range, Subject, Volumes};
+use crate::limits::Limits;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// Things that one host can mark in one epoch: a host that changes its fingerprint with every flow must not
+/// push others out of the baseline. A browser's host shows tens of services and fingerprints.
+const HOST_MARKS_MAX: usize = 64;
+/// Histograms of upload: roles times services, of at most 2.5 kB each.
+const VOLUMES_MAX: usize = 4096;
+
+/// What is known of the site's hosts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Site {
+    /// The open epoch: hours since 1970.
+    epoch: Option<i64>,
+    hosts: Bounded<IpAddr, Host>,
+    prevalence: Prevalence,
+    volumes: Volumes,
+    /// Of the last closed epoch, once an alert asked for it.
+    baseline_hash: Option<Box<str>>,
+}
+
+/// What is known of one host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Host {
+    last_day: i64,
+    /// Days with activity before `last_day`.
+    days_before: u32,
+    epoch: i64,
+    /// What it marked in `epoch`.
+    marked: BTreeSet<Subject>,
+}
+
+/// A host in its role.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'a> {
+    /// The role's name.
+    pub role: &'a str,
+    /// The host.
+    pub host: IpAddr,
+}
+
+/// How a host uses a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Use<'a> {
+    /// The service, and the customer of a shared one.
+    pub object: &'a str,
+    /// JA4 of the program.
+    pub ja4: Option<&'a str>,
+}
+
+impl Site {
+    /// Closes the epochs that are over at `at`.
+    pub fn advance(&mut self, limits: &Limits, at: Timestamp) {
+        let hour = at.hour();
+        let before = *self.epoch.get_or_insert(hour);
+        if hour > before {
+            self.prevalence
+                .close_epoch(before, hour, limits.baseline_keys_max);
+            self.volumes.close_epoch(before, hour, VOLUMES_MAX);
+            self.baseline_hash = None;
+            self.epoch = Some(hour);
+        }
+    }
+
+    /// Notes that a member opened a flow that was answered, with the fingerprint `ja4` if it showed one;
+    /// tells on how many earlier days it was active.
+    pub fn touch(
+        &mut self,
+        limits: &Limits,
+        member: Member<'_>,
+        ja4: Option<&str>,
+        at: Timestamp,
+    ) -> u32 {
+        let (epoch, day) = (at.hour(), at.hour().div_euclid(24));
+        let fresh = || Host {
+            last_day: day,
+            days_before: 0,
+            epoch,
+            marked: BTreeSet::new(),
+        };
+        let mut host = self.hosts.remove(&member.host).unwrap_or_else(fresh);
+        if day > host.last_day {
+            host.last_day = day;
+            host.days_before = host.days_before.saturating_add(1);
+        }
+        if epoch != host.epoch {
+            host.epoch = epoch;
+            host.marked.clear();
+        }
+        let days_before = host.days_before;
+        self.hosts
+            .insert(member.host, at, host, limits.baseline_keys_max);
+        self.mark(limits, member, Subject::Member);
+        if let Some(ja4) = ja4 {
+            self.mark(limits, member, Subject::Fingerprinted);
+            self.mark(limits, member, Subject::Fingerprint(ja4.into()));
+        }
+        days_before
+    }
+
+    /// A member used a service as it may.
+    pub fn learn(
+        &mut self,
+        limits: &Limits,
+        member: Member<'_>,
+        object: &str,
+        is_application: bool,
+    ) {
+        self.mark(limits, member, Subject::Service(object.into()));
+        if is_application {
+            self.mark(limits, member, Subject::Application(object.into()));
+        }
+    }
+
+    /// A flow of a member of `role` uploaded `bytes` to `service`.
+    pub fn learn_upload(&mut self, role: &str, service: &str, bytes: u64) {
+        self.volumes.record(role, service, bytes, VOLUMES_MAX);
+    }
+
+    /// Takes back what the open epoch learnt of a use that turned out unusual.
+    pub fn unlearn(&mut self, member: Member<'_>, used: Use<'_>) {
+        let object = || Box::from(used.object);
+        let subjects = [Subject::Service(object()), Subject::Application(object())];
+        let fingerprint = used.ja4.map(|ja4| Subject::Fingerprint(ja4.into()));
+        for subject in subjects.into_iter().chain(fingerprint) {
+            self.prevalence
+                .retract(Mark::new(member.role, subject, member.host));
+        }
+    }
+
+    /// What the other members of the role do.
+    pub fn peers(&self, member: Member<'_>, used: Use<'_>) -> Peers {
+        let others = |subject| self.prevalence.others(member.role, subject, member.host);
+        Peers {
+            members: others(Subject::Member),
+            service: others(Subject::Service(used.object.into())),
+            application: others(Subject::Application(used.object.into())),
+            fingerprinted: others(Subject::Fingerprinted),
+            fingerprint: used
+                .ja4
+                .map_or(0, |ja4| others(Subject::Fingerprint(ja4.into()))),
+        }
+    }
+
+    /// The usual upload of a flow from `role` to `service`.
+    pub fn uploads(&self, role: &str, service: &str) -> Option<Range> {
+        self.volumes.range(role, service)
+    }
+
+    /// A hash of who showed what, as of the last closed epoch.
+    pub fn baseline_hash(&mut self) -> Box<str> {
+        let prevalence = &self.prevalence;
+        let hash = || {
+            identity::digest(prevalence.closed().map(|mark| {
+                postcard::to_stdvec(&mark).expect("plain values serialise into memory")
+            }))
+        };
+        self.baseline_hash.get_or_insert_with(hash).clone()
+    }
+
+    /// Lets a host that is known show something, once an epoch.
+    fn mark(&mut self, limits: &Limits, member: Member<'_>, subject: Subject) {
+        let Some(host) = self.hosts.get_mut(&member.host) else {
+            return;
+        };
+        if host.marked.len() < HOST_MARKS_MAX && host.marked.insert(subject.clone()) {
+            let mark = Mark::new(member.role, subject, member.host);
+            self.prevalence.record(mark, limits.baseline_keys_max);
+        }
+    }
+
+    /// Hosts that had to leave for others.
+    pub fn hosts_evicted(&self) -> u64 {
+        self.hosts.evicted()
+    }
+
+    /// Marks that had to leave for others.
+    pub fn marks_evicted(&self) -> u64 {
+        self.prevalence.evicted()
+    }
+
+    /// Histograms, or flows of one, that had no room.
+    pub fn volumes_refused(&self) -> u64 {
+        self.volumes.refused()
+    }
+}
