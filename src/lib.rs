@@ -1,4 +1,5 @@
 //! Tapir, a passive network sensor.
+pub mod capture;
 pub mod detect;
 pub mod fingerprint;
 pub mod flow;
@@ -6,6 +7,7 @@ pub mod inspect;
 pub mod limits;
 pub mod net;
 pub mod observe;
+pub mod packet;
 pub mod record;
 pub mod time;
 pub mod weird;

@@ -1,0 +1,3 @@
+//! From frames to innermost packets.
+
+pub mod frame;
