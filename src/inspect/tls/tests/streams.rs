@@ -160,6 +160,40 @@ fn a_gap_within_encrypted_bytes_loses_nothing() {
 }
 
 #[test]
+fn a_gap_beyond_encrypted_bytes_loses_the_direction() {
+    // Application data in clear, as TLS 1.2 has it before a cipher change.
+    let hello = handshake(2, &server_hello([9; 32], &[], 5, &[]));
+    let data = record(23, &[0xee; 100]);
+    let alert = record(21, &[2, 40]);
+    let cases = [
+        (99, "s"),
+        (100, "sl"),
+        (101, "s"),
+        (100 + alert.len() as u64, "s"),
+    ];
+    for (bytes, expected) in cases {
+        let side = Responder;
+        let events = [
+            StreamEvent::Data {
+                side: Responder,
+                bytes: &hello,
+            },
+            StreamEvent::Data {
+                side,
+                bytes: &data[..5],
+            },
+            StreamEvent::Gap { side, bytes },
+            StreamEvent::Data {
+                side,
+                bytes: &alert,
+            },
+        ];
+        let outcome = inspect_with(&Limits::DEFAULT, &events);
+        assert_eq!(&*outcome.session().history, expected, "{bytes}");
+    }
+}
+
+#[test]
 fn once_both_sides_are_spent_the_session_is_told() {
     let script = tls12_script();
     let events = [
