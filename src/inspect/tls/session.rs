@@ -206,7 +206,9 @@ impl Session {
         self.turn(context, side.peer());
         self.greeted = true;
         self.facts.cipher = Some(hello.cipher);
-        self.facts.ja3s = Some(ja3s(hello.version, hello.cipher, hello.extensions));
+        // As of the client's hellos, so of the server's: the fingerprint is the first one's.
+        let fingerprint = || ja3s(hello.version, hello.cipher, hello.extensions);
+        self.facts.ja3s.get_or_insert_with(fingerprint);
         let mut version = hello.version;
         for (kind, body) in hello.extensions.iter() {
             let word = Reader::new(body).word();
