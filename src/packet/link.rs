@@ -42,7 +42,7 @@ pub(super) fn peel(frame: &Frame<'_>) -> Result<Peeled, Undecoded> {
         }
         LinkType::PPP_ETHER => pppoe(bytes, Link::default(), 0),
         // A frame control byte, two addresses (in either bit order), then LLC.
-        LinkType(10) => llc(bytes, Link::default(), 13),
+        LinkType::FDDI => llc(bytes, Link::default(), 13),
         LinkType::LINUX_SLL => {
             let mut link = Link::default();
             // Address length at 4, address at 6 (LINKTYPE_LINUX_SLL).

@@ -102,7 +102,7 @@ impl Engine {
 }
 
 fn drain(sensor: &mut Sensor, output: &mut Output) {
-    while let Some((at, record)) = sensor.poll_record() {
-        output.write(at, record);
+    while let Some((at, line)) = sensor.poll_line() {
+        output.write(at, line);
     }
 }

@@ -76,7 +76,9 @@ impl Watch {
             let now = now();
             if now - ticked_at >= TICK_EVERY {
                 ticked_at = now;
-                engine.handle_tick(Timestamp::from_nanos(now.as_nanos() - TICK_TRAIL.as_nanos()));
+                engine.handle_tick(Timestamp::from_nanos(
+                    now.as_nanos() - TICK_TRAIL.as_nanos(),
+                ));
             }
         }
         // What the kernel holds when the signal comes was on the wire before it.
@@ -96,16 +98,23 @@ impl Watch {
 
 /// The wall clock. Reading it for every frame costs about 20 ns; the vDSO answers without a system call.
 fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp::from_parts(since.as_secs() as i64, since.subsec_nanos())
 }
 
 /// A flag that SIGINT and SIGTERM set.
 fn stop_on_signal() -> anyhow::Result<Arc<AtomicBool>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
     let (mut interrupt, mut terminate) = {
         let _entered = runtime.enter();
-        (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?)
+        (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+        )
     };
     let stopped = Arc::new(AtomicBool::new(false));
     let flag = stopped.clone();

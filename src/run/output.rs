@@ -1,11 +1,11 @@
-//! From records to the log folder, and to what is told at the end.
+//! From lines to the log folder, and to what is told at the end.
 
 use crate::detect::Alert;
-use crate::record::Record;
+use crate::sensor::Line;
 use crate::sink::{LogDir, SinkError};
 use crate::time::Timestamp;
 
-/// Where records go.
+/// Where lines go.
 #[derive(Debug)]
 pub struct Output {
     logs: LogDir,
@@ -21,7 +21,7 @@ pub struct Output {
 const ALERTS_KEPT: usize = 1000;
 
 impl Output {
-    /// Records go to `logs`.
+    /// Lines go to `logs`.
     pub fn new(logs: LogDir) -> Output {
         Output {
             logs,
@@ -31,13 +31,13 @@ impl Output {
         }
     }
 
-    /// Writes a record that was known at `at`.
-    pub fn write(&mut self, at: Timestamp, record: Record) {
+    /// Writes a line that was known at `at`.
+    pub fn write(&mut self, at: Timestamp, line: Line) {
         if self.failure.is_some() {
             return;
         }
-        let written = match record {
-            Record::Alert(alert) => {
+        let written = match line {
+            Line::Alert(alert) => {
                 let written = self.logs.write_json("alerts", &*alert);
                 self.alerts_count += 1;
                 if self.alerts.len() < ALERTS_KEPT {
@@ -45,7 +45,7 @@ impl Output {
                 }
                 written
             }
-            record => self.logs.write(at, &record),
+            Line::Row(record) => self.logs.write(at, &record),
         };
         self.failure = written.err();
     }

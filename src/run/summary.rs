@@ -87,7 +87,10 @@ impl fmt::Display for Summary {
         line("weirds", listed(&self.weirds))?;
         line("left out", listed(&self.left_out))?;
         line("alerts", self.alerts.to_string())?;
-        let rate = format!("{:.2} s, {:.0} packets/s", self.seconds, self.packets_per_second);
+        let rate = format!(
+            "{:.2} s, {:.0} packets/s",
+            self.seconds, self.packets_per_second
+        );
         line("time", rate)?;
         line("logs", self.log_dir.display().to_string())
     }
@@ -96,7 +99,10 @@ impl fmt::Display for Summary {
 /// `12 (tcp 10, udp 2)`.
 fn listed<K: fmt::Display>(counts: &BTreeMap<K, u64>) -> String {
     let total: u64 = counts.values().sum();
-    let parts: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
     match parts.is_empty() {
         true => total.to_string(),
         false => format!("{total} ({})", parts.join(", ")),

@@ -214,14 +214,21 @@ impl Worker {
             send(&self.tell, observed);
         }
         let mut counters = Counters::default();
-        self.shards.iter().for_each(|shard| counters.add(&shard.counters));
+        self.shards
+            .iter()
+            .for_each(|shard| counters.add(&shard.counters));
         counters
     }
 
     fn handle_batch(&mut self, batch: &Batch, observations: &mut Vec<Placed>) {
         for (steered, range) in &batch.frames {
             let shard = &mut self.shards[usize::from(steered.shard) / self.count];
-            shard.handle_frame(&self.settings, steered, &batch.bytes[range.clone()], observations);
+            shard.handle_frame(
+                &self.settings,
+                steered,
+                &batch.bytes[range.clone()],
+                observations,
+            );
         }
         for shard in &mut self.shards {
             shard.handle_clock(&self.settings, batch.clock, observations);
@@ -255,9 +262,10 @@ impl Judge {
             order::sort(&mut observations);
             let output = &mut self.output;
             for Placed { observation, .. } in observations.drain(..) {
-                self.detector.handle_observation(&self.settings, observation, &mut |at, record| {
-                    output.write(at, record);
-                });
+                self.detector
+                    .handle_observation(&self.settings, observation, &mut |at, line| {
+                        output.write(at, line);
+                    });
             }
             if flush {
                 output.flush();

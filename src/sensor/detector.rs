@@ -1,4 +1,4 @@
-//! From observations in their order to records: rows for the logs, and alerts.
+//! From observations in their order to lines of the logs: rows, and alerts in full.
 //!
 //! There is one, because what it judges spans flows. Its memories are bounded: certificates that were
 //! logged, weirds that were sampled, and what `detect` bounds itself.
@@ -8,11 +8,21 @@ use crate::detect::{Alert, Engine};
 use crate::fingerprint;
 use crate::net::Endpoint;
 use crate::observe::{Certificate, Fact, FlowId, Observation, WeirdSeen};
+use crate::packet::proto;
 use crate::record::{ConnRow, DnsRow, NoticeRow, Record, SslRow, WeirdRow, X509Row};
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+
+/// A line of a log.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// Of a log whose shape is Zeek's.
+    Row(Record),
+    /// Of `alerts.log`, which no row could hold.
+    Alert(Box<Alert>),
+}
 
 /// What sees everything at once.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -23,12 +33,12 @@ pub struct Detector {
 }
 
 impl Detector {
-    /// Takes the next observation; `put` gets the records that it makes, each with its moment.
+    /// Takes the next observation; `put` gets the lines that it makes, each with its moment.
     pub fn handle_observation(
         &mut self,
         settings: &Settings,
         observation: Observation,
-        put: &mut impl FnMut(Timestamp, Record),
+        put: &mut impl FnMut(Timestamp, Line),
     ) {
         let at = observation.at;
         let mut alerts = Vec::new();
@@ -39,11 +49,11 @@ impl Detector {
             &mut alerts,
         );
         if let Some(record) = self.record(settings, observation) {
-            put(at, record);
+            put(at, Line::Row(record));
         }
         for alert in alerts {
-            put(at, Record::Notice(Box::new(notice(settings, &alert))));
-            put(at, Record::Alert(Box::new(alert)));
+            put(at, Line::Row(notice(settings, &alert)));
+            put(at, Line::Alert(Box::new(alert)));
         }
     }
 
@@ -53,7 +63,12 @@ impl Detector {
         Some(match (fact, flow) {
             (Fact::Flow(summary), Some(flow)) => {
                 let id = community_id(settings, &flow, summary.ip_proto);
-                Record::Conn(ConnRow::new(flow, summary, local(settings, &flow), Some(id)))
+                Record::Conn(ConnRow::new(
+                    flow,
+                    summary,
+                    local(settings, &flow),
+                    Some(id),
+                ))
             }
             (Fact::Tls(session), Some(flow)) => Record::Ssl(SslRow::new(flow, session)),
             (Fact::Dns(transaction), Some(flow)) => Record::Dns(DnsRow::new(flow, transaction)),
@@ -81,6 +96,17 @@ fn local(settings: &Settings, flow: &FlowId) -> Option<[bool; 2]> {
     (!nets.is_empty()).then(|| [flow.originator, flow.responder].map(is_local))
 }
 
+/// The alert's row in `notice.log`.
+fn notice(settings: &Settings, alert: &Alert) -> Record {
+    let message = alert.message.as_str().into();
+    let mut row = NoticeRow::new(alert.at, Some(alert.flow), alert.note, message);
+    row.sub = Some(alert.sub.as_str().into());
+    row.n = Some(alert.n);
+    // Analytics judge flows over TCP so far.
+    row.community_id = Some(community_id(settings, &alert.flow, proto::TCP));
+    Record::Notice(Box::new(row))
+}
+
 fn community_id(settings: &Settings, flow: &FlowId, ip_proto: u8) -> Box<str> {
     fingerprint::community_id(settings.community_id_seed, flow, ip_proto).into()
 }
@@ -102,7 +128,11 @@ impl CertificateLog {
             certificate.host_cert,
             certificate.client_cert,
         );
-        if self.logged.get(&key).is_some_and(|logged_at| at - *logged_at < Self::AGAIN_AFTER) {
+        if self
+            .logged
+            .get(&key)
+            .is_some_and(|logged_at| at - *logged_at < Self::AGAIN_AFTER)
+        {
             return false;
         }
         if self.logged.len() >= Self::ENTRIES_MAX {

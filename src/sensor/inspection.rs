@@ -151,12 +151,7 @@ impl Inspection {
     }
 
     /// Hands over what was held while probing, then the event that decided.
-    fn begin_tls(
-        &mut self,
-        context: Context<'_>,
-        event: StreamEvent<'_>,
-        found: &mut Vec<Found>,
-    ) {
+    fn begin_tls(&mut self, context: Context<'_>, event: StreamEvent<'_>, found: &mut Vec<Found>) {
         let tls = Reader::Tls(Box::default());
         let before = std::mem::replace(&mut self.reader, tls);
         let mut first = match before {

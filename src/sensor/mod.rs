@@ -1,4 +1,4 @@
-//! From frames, reports and ticks to records: the core assembled.
+//! From frames, reports and ticks to log lines: the core assembled.
 //!
 //! [`Sensor`] is the whole on one thread; [`Parts`] are the same pieces for whoever has more. Neither knows
 //! where frames come from or where records go, and neither can fail.
@@ -14,10 +14,10 @@ pub mod steer;
 use crate::limits::SHARDS;
 use crate::observe;
 use crate::packet::frame::Frame;
-use crate::record::Record;
 use crate::time::Timestamp;
 use counters::Counters;
 use detector::Detector;
+pub use detector::Line;
 use order::Placed;
 use serde::{Deserialize, Serialize};
 use settings::Settings;
@@ -39,15 +39,15 @@ pub struct Parts {
 
 /// A sensor on one thread.
 ///
-/// `handle_frame` and `handle_tick` put in, [`Sensor::poll_record`] takes out, [`Sensor::finish`] ends every
-/// flow. Records come in the order of their moments, whatever the batches in which frames were put in.
+/// `handle_frame` and `handle_tick` put in, [`Sensor::poll_line`] takes out, [`Sensor::finish`] ends every
+/// flow. Lines come in the order of their moments, whatever the batches in which frames were put in.
 #[derive(Debug)]
 pub struct Sensor {
     settings: Settings,
     parts: Parts,
     observations: Vec<Placed>,
     frames_pending: usize,
-    records: VecDeque<(Timestamp, Record)>,
+    lines: VecDeque<(Timestamp, Line)>,
 }
 
 /// Why a saved state was not taken.
@@ -60,7 +60,9 @@ pub enum RestoreError {
         found: u16,
     },
     /// It was made with another seed, under which flows hash to other shards.
-    #[error("the saved state was made with another sensor.seed: use that seed, or start without it")]
+    #[error(
+        "the saved state was made with another sensor.seed: use that seed, or start without it"
+    )]
     Seed,
     /// Its bytes are not a state.
     #[error("the saved state is damaged: {0}")]
@@ -68,7 +70,7 @@ pub enum RestoreError {
 }
 
 /// How many frames are handled before their observations are sorted and judged. Any number gives the same
-/// records; this one keeps a batch within the second-level cache.
+/// lines; this one keeps a batch within the second-level cache.
 const BATCH_FRAMES: usize = 512;
 
 /// The version of the saved state's shape; follows that of [`observe`].
@@ -87,7 +89,9 @@ impl Parts {
     /// What all pieces counted.
     pub fn counters(&self) -> Counters {
         let mut counters = self.steering.counters.clone();
-        self.shards.iter().for_each(|shard| counters.add(&shard.counters));
+        self.shards
+            .iter()
+            .for_each(|shard| counters.add(&shard.counters));
         counters
     }
 }
@@ -105,7 +109,7 @@ impl Sensor {
             parts,
             observations: Vec::new(),
             frames_pending: 0,
-            records: VecDeque::new(),
+            lines: VecDeque::new(),
         }
     }
 
@@ -113,7 +117,12 @@ impl Sensor {
     pub fn handle_frame(&mut self, frame: &Frame<'_>) {
         let steered = self.parts.steering.handle_frame(frame);
         let shard = &mut self.parts.shards[usize::from(steered.shard)];
-        shard.handle_frame(&self.settings, &steered, frame.bytes, &mut self.observations);
+        shard.handle_frame(
+            &self.settings,
+            &steered,
+            frame.bytes,
+            &mut self.observations,
+        );
         self.frames_pending += 1;
         if self.frames_pending >= BATCH_FRAMES {
             self.flush();
@@ -126,12 +135,12 @@ impl Sensor {
         self.flush();
     }
 
-    /// The next record, if one is ready, and the moment at which it was known.
-    pub fn poll_record(&mut self) -> Option<(Timestamp, Record)> {
-        self.records.pop_front()
+    /// The next line, if one is ready, and the moment at which it was known.
+    pub fn poll_line(&mut self) -> Option<(Timestamp, Line)> {
+        self.lines.pop_front()
     }
 
-    /// Makes ready every record that the frames so far can give.
+    /// Makes ready every line that the frames so far can give.
     pub fn flush(&mut self) {
         let clock = self.parts.steering.clock();
         for shard in &mut self.parts.shards {
@@ -140,7 +149,7 @@ impl Sensor {
         self.judge();
     }
 
-    /// The input is over: every flow ends, and every record is ready.
+    /// The input is over: every flow ends, and every line is ready.
     pub fn finish(&mut self) {
         self.flush();
         let clock = self.parts.steering.clock();
@@ -160,7 +169,7 @@ impl Sensor {
         &self.parts
     }
 
-    /// Everything the sensor knows, as bytes for [`Sensor::restore`]. Records that are ready are not part of
+    /// Everything the sensor knows, as bytes for [`Sensor::restore`]. Lines that are ready are not part of
     /// it: call [`Sensor::flush`] and take them out before.
     pub fn save(&self) -> Vec<u8> {
         let state = (VERSION, self.settings.seed, &self.parts);
@@ -189,9 +198,11 @@ impl Sensor {
         order::sort(&mut self.observations);
         for placed in self.observations.drain(..) {
             let observation = placed.observation;
-            self.parts.detector.handle_observation(&self.settings, observation, &mut |at, record| {
-                self.records.push_back((at, record));
-            });
+            self.parts
+                .detector
+                .handle_observation(&self.settings, observation, &mut |at, line| {
+                    self.lines.push_back((at, line));
+                });
         }
     }
 }

@@ -191,10 +191,16 @@ impl Shard {
         let payload = bytes.get(packet.payload.clone()).unwrap_or_default();
         let Entry { flow, attached, .. } = entry;
         let (mut found, mut weirds) = (Vec::new(), Vec::new());
-        let outcome =
-            flow.handle_packet(ingress, keyed.src, packet, payload, &mut weirds, &mut |event| {
+        let outcome = flow.handle_packet(
+            ingress,
+            keyed.src,
+            packet,
+            payload,
+            &mut weirds,
+            &mut |event| {
                 attached.handle_stream(context, event, &mut found);
-            });
+            },
+        );
         let mut held_delta = outcome.held_delta;
         if matches!(packet.transport, packet::Transport::Udp { .. }) {
             let side = flow.side_of(keyed.src);
@@ -206,7 +212,11 @@ impl Shard {
         }
         self.held_bytes = self.held_bytes.saturating_add_signed(held_delta);
         if !found.is_empty() || !weirds.is_empty() {
-            found.extend(weirds.into_iter().map(|weird| Found::Weird(weird, Default::default())));
+            found.extend(
+                weirds
+                    .into_iter()
+                    .map(|weird| Found::Weird(weird, Default::default())),
+            );
             self.tell(slot, found, out);
         }
         self.flows.reschedule(slot, &settings.limits);
@@ -288,7 +298,9 @@ impl Shard {
                 out.put(Some(id), fact);
             }
         }
-        let summary = entry.flow.summary(std::mem::take(&mut entry.attached.services));
+        let summary = entry
+            .flow
+            .summary(std::mem::take(&mut entry.attached.services));
         self.counters.flows_ended += 1;
         self.counters.missed_bytes += summary.missed_bytes;
         out.put(Some(entry.flow.id), Fact::Flow(Box::new(summary)));
