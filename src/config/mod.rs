@@ -1,1 +1,372 @@
+//! From a TOML file to [`Settings`].
+//!
+//! Part of the shell: it reads one file and nothing else of the machine. Every key may be left out; its default is
+//! the one that `deploy/tapir.toml` shows. A key that is not known is an error, and an error names the file, the
+//! line and what to do.
 
+mod limits;
+mod source;
+
+#[cfg(test)]
+mod tests;
+
+pub use limits::LimitsTable;
+
+use crate::detect;
+use crate::detect::catalogue::{Catalogue, Category, HostRole, PatternError};
+use crate::detect::evidence::{Bits, Tiers};
+use crate::detect::settings::{An1190, RequestFrequency, Role, RoleKind};
+use crate::sensor::settings::Settings;
+use crate::time::Span;
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+use source::Source;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+
+/// The role of local hosts that no other role holds.
+pub const UNASSIGNED: &str = "unassigned";
+
+/// Why there are no settings.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: cannot be read ({error}); name a file that can with --config", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// What it says cannot be taken.
+    #[error("{place}: {message}")]
+    Invalid {
+        /// File and line.
+        place: String,
+        /// What is wrong and what to do.
+        message: String,
+    },
+}
+
+/// A configuration file as it is written, with the defaults where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct File {
+    /// `[sensor]`
+    pub sensor: SensorTable,
+    /// `[network]`
+    pub network: NetworkTable,
+    /// `[[role]]`
+    pub role: Vec<RoleTable>,
+    /// `[an1190]`
+    pub an1190: An1190Table,
+    /// `[tiers]`
+    pub tiers: TiersTable,
+    /// `[limits]`
+    pub limits: LimitsTable,
+    #[serde(skip)]
+    source: Source,
+}
+
+/// `[sensor]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // deploy/tapir.toml documents every key.
+pub struct SensorTable {
+    pub seed: u64,
+    pub community_id_seed: u16,
+    pub ignore_checksums: bool,
+}
+
+/// `[network]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // deploy/tapir.toml documents every key.
+pub struct NetworkTable {
+    pub local_networks: Vec<Spanned<IpNet>>,
+}
+
+/// `[[role]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // deploy/tapir.toml documents every key.
+pub struct RoleTable {
+    pub name: Spanned<String>,
+    #[serde(default = "kind_default")]
+    pub kind: RoleKind,
+    pub networks: Vec<Spanned<IpNet>>,
+}
+
+fn kind_default() -> RoleKind {
+    RoleKind::Unspecified
+}
+
+/// `[an1190]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // deploy/tapir.toml documents every key.
+pub struct An1190Table {
+    pub parent_process: Vec<Box<str>>,
+    pub request_frequency: RequestFrequencyTable,
+    pub hostname_pattern: Vec<HostnamePatternTable>,
+}
+
+/// `[an1190.request_frequency]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // deploy/tapir.toml documents every key.
+pub struct RequestFrequencyTable {
+    pub exchanges_min: u32,
+    pub window_s: Spanned<f64>,
+    pub upload_bytes_min: u64,
+}
+
+/// `[[an1190.hostname_pattern]]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs)] // deploy/tapir.toml documents every key.
+pub struct HostnamePatternTable {
+    pub service: Spanned<String>,
+    pub category: Category,
+    #[serde(default)]
+    pub roles: BTreeSet<HostRole>,
+    pub patterns: Vec<Spanned<String>>,
+}
+
+/// `[tiers]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // deploy/tapir.toml documents every key.
+pub struct TiersTable {
+    pub low: Spanned<f64>,
+    pub medium: f64,
+    pub high: f64,
+    pub even: f64,
+}
+
+/// A default, which no file holds.
+fn unwritten<T>(value: T) -> Spanned<T> {
+    Spanned::new(0..0, value)
+}
+
+impl Default for NetworkTable {
+    /// Addresses that are not routed: RFC 1918, 6598 (carrier-grade NAT), 3927 and 4291 (link-local), 4193.
+    fn default() -> Self {
+        let networks = [
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "100.64.0.0/10",
+            "169.254.0.0/16",
+            "fc00::/7",
+            "fe80::/10",
+        ];
+        let parse = |text: &str| unwritten(text.parse().expect("these are networks"));
+        NetworkTable {
+            local_networks: networks.map(parse).to_vec(),
+        }
+    }
+}
+
+impl Default for An1190Table {
+    fn default() -> Self {
+        let An1190 { parent_process, .. } = An1190::shipped();
+        let request_frequency = RequestFrequencyTable::default();
+        An1190Table {
+            parent_process,
+            request_frequency,
+            hostname_pattern: Vec::new(),
+        }
+    }
+}
+
+impl Default for RequestFrequencyTable {
+    fn default() -> Self {
+        let RequestFrequency {
+            exchanges_min,
+            window,
+            upload_bytes_min,
+        } = An1190::shipped().request_frequency;
+        let window_s = unwritten(window.as_secs_f64());
+        RequestFrequencyTable {
+            exchanges_min,
+            window_s,
+            upload_bytes_min,
+        }
+    }
+}
+
+impl Default for TiersTable {
+    fn default() -> Self {
+        let Tiers {
+            low,
+            medium,
+            high,
+            even,
+        } = Tiers::DEFAULT;
+        let low = unwritten(low.as_f64());
+        let (medium, high, even) = (medium.as_f64(), high.as_f64(), even.as_f64());
+        TiersTable {
+            low,
+            medium,
+            high,
+            even,
+        }
+    }
+}
+
+impl File {
+    /// Reads the file at `path`.
+    ///
+    /// # Errors
+    /// When it cannot be read, is no TOML, or has a key or a value that is not known.
+    pub fn load(path: &Path) -> Result<File, ConfigError> {
+        let read = std::fs::read_to_string(path);
+        let text = read.map_err(|error| ConfigError::Read {
+            path: path.to_owned(),
+            error,
+        })?;
+        File::parse(Source::new(path, text))
+    }
+
+    fn parse(source: Source) -> Result<File, ConfigError> {
+        match toml::from_str::<File>(source.text()) {
+            Ok(file) => Ok(File { source, ..file }),
+            Err(error) => {
+                let message = error.message();
+                let message =
+                    format!("{message}; deploy/tapir.toml shows every key and its values");
+                Err(source.invalid(error.span(), message))
+            }
+        }
+    }
+
+    /// What the file means.
+    ///
+    /// # Errors
+    /// When values contradict each other or are out of range.
+    pub fn resolve(self) -> Result<Settings, ConfigError> {
+        let local_networks = self.networks(&self.network.local_networks)?;
+        let detect = detect::Settings::new(
+            self.roles(&local_networks)?,
+            self.catalogue()?,
+            self.an1190()?,
+            self.tiers()?,
+        );
+        Ok(Settings {
+            seed: self.sensor.seed,
+            community_id_seed: self.sensor.community_id_seed,
+            ignore_checksums: self.sensor.ignore_checksums,
+            local_networks,
+            limits: self.limits.resolve(&self.source)?,
+            detect,
+        })
+    }
+
+    fn networks(&self, networks: &[Spanned<IpNet>]) -> Result<Vec<IpNet>, ConfigError> {
+        let check = |network: &Spanned<IpNet>| {
+            let (written, meant) = (*network.get_ref(), network.get_ref().trunc());
+            if written == meant {
+                return Ok(written);
+            }
+            let message = format!("{written} has bits beyond its prefix: write {meant}");
+            Err(self.source.invalid(Some(network.span()), message))
+        };
+        networks.iter().map(check).collect()
+    }
+
+    /// The roles of the file, and one for local hosts that no role holds.
+    fn roles(&self, local_networks: &[IpNet]) -> Result<Vec<Role>, ConfigError> {
+        let mut names = BTreeSet::from([UNASSIGNED]);
+        let mut owners = BTreeMap::new();
+        let mut roles = Vec::new();
+        for table in &self.role {
+            let name = table.name.get_ref();
+            if name.is_empty() || !names.insert(name) {
+                let message = format!("role `{name}` is there twice or has no name of its own");
+                return Err(self.source.invalid(Some(table.name.span()), message));
+            }
+            let networks = self.networks(&table.networks)?;
+            for (network, written) in networks.iter().zip(&table.networks) {
+                if let Some(owner) = owners.insert(*network, name) {
+                    let message = format!("{network} is in role `{owner}` too: leave one out");
+                    return Err(self.source.invalid(Some(written.span()), message));
+                }
+            }
+            roles.push(Role {
+                name: name.as_str().into(),
+                kind: table.kind,
+                networks,
+            });
+        }
+        let networks = local_networks.to_vec();
+        roles.push(Role {
+            name: UNASSIGNED.into(),
+            kind: RoleKind::Unspecified,
+            networks,
+        });
+        Ok(roles)
+    }
+
+    /// The shipped catalogue with the file's patterns.
+    fn catalogue(&self) -> Result<Catalogue, ConfigError> {
+        let mut catalogue = Catalogue::shipped();
+        for table in &self.an1190.hostname_pattern {
+            let service = table.service.get_ref();
+            let known = catalogue.category_of(service);
+            if service.is_empty() || known.is_some_and(|known| known != table.category) {
+                let known = known.map_or("its own name", Category::name);
+                let message = format!("service `{service}` needs a name and one category: {known}");
+                return Err(self.source.invalid(Some(table.service.span()), message));
+            }
+            for pattern in &table.patterns {
+                let added = catalogue.add(service, table.category, &table.roles, pattern.get_ref());
+                added.map_err(|error: PatternError| {
+                    let message = format!("hostname pattern `{}` {error}", pattern.get_ref());
+                    self.source.invalid(Some(pattern.span()), message)
+                })?;
+            }
+        }
+        Ok(catalogue)
+    }
+
+    fn an1190(&self) -> Result<An1190, ConfigError> {
+        let table = &self.an1190.request_frequency;
+        let request_frequency = RequestFrequency {
+            exchanges_min: table.exchanges_min,
+            window: self.source.seconds(&table.window_s)?,
+            upload_bytes_min: table.upload_bytes_min,
+        };
+        Ok(An1190 {
+            parent_process: self.an1190.parent_process.clone(),
+            request_frequency,
+        })
+    }
+
+    fn tiers(&self) -> Result<Tiers, ConfigError> {
+        let TiersTable {
+            low,
+            medium,
+            high,
+            even,
+        } = &self.tiers;
+        let ascending = [*low.get_ref(), *medium, *high].is_sorted_by(|a, b| a < b);
+        let finite = [*medium, *high, *even].iter().all(|bits| bits.is_finite());
+        if !ascending || !finite || *low.get_ref() <= 0.0 {
+            let message = "tiers must ascend: 0 < low < medium < high".into();
+            return Err(self.source.invalid(Some(low.span()), message));
+        }
+        let bits = |bits: f64| Bits::new(bits);
+        let (low, medium, high) = (bits(*low.get_ref()), bits(*medium), bits(*high));
+        Ok(Tiers {
+            low,
+            medium,
+            high,
+            even: bits(*even),
+        })
+    }
+}
+
+/// The longest span that a setting can have: a year.
+const SPAN_MAX: Span = Span::from_secs(365 * 86_400);

@@ -190,6 +190,12 @@ impl Catalogue {
         Ok(())
     }
 
+    /// The category of the service `id`.
+    pub fn category_of(&self, id: &str) -> Option<Category> {
+        let known = self.services.iter().find(|service| &*service.id == id);
+        known.map(|service| service.category)
+    }
+
     /// The index of the service `id`; a new one has `category`.
     fn service(&mut self, id: &str, category: Category) -> usize {
         let known = self.services.iter().position(|service| &*service.id == id);

@@ -1,0 +1,210 @@
+use super::*;
+use crate::limits::Limits;
+use serde_json::Value;
+use std::net::IpAddr;
+
+const SHIPPED: &str = include_str!("../../deploy/tapir.toml");
+
+fn parse(text: &str) -> Result<File, ConfigError> {
+    File::parse(Source::new(Path::new("site.toml"), text.into()))
+}
+
+fn resolve(text: &str) -> Result<Settings, ConfigError> {
+    parse(text).and_then(File::resolve)
+}
+
+/// The shipped file with its examples switched on.
+fn with_examples() -> String {
+    let line = |line: &'static str| match line.strip_prefix('#') {
+        Some(example) if example.starts_with(|c: char| c == '[' || c.is_ascii_lowercase()) => {
+            example
+        }
+        _ => line,
+    };
+    SHIPPED.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Paths of every key in `value`; of an array of tables those of its first table.
+fn keys(value: &Value, path: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => map.iter().for_each(|(key, value)| {
+            let path = format!("{path}.{key}");
+            keys(value, &path, found);
+            found.push(path);
+        }),
+        Value::Array(items) => items
+            .iter()
+            .take(1)
+            .for_each(|item| keys(item, path, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_shipped_file_says_the_defaults() {
+    assert_eq!(parse(SHIPPED).unwrap(), File::default());
+}
+
+#[test]
+fn the_shipped_file_names_every_key() {
+    let text = with_examples();
+    let file = parse(&text).unwrap();
+    assert_eq!(
+        (file.role.len(), file.an1190.hostname_pattern.len()),
+        (1, 1)
+    );
+    let (mut known, mut written) = (Vec::new(), Vec::new());
+    keys(&serde_json::to_value(&file).unwrap(), "", &mut known);
+    let table: toml::Table = toml::from_str(&text).unwrap();
+    keys(&serde_json::to_value(table).unwrap(), "", &mut written);
+    known.sort();
+    written.sort();
+    assert_eq!(written, known);
+    assert!(file.resolve().is_ok());
+}
+
+#[test]
+fn every_limit_has_the_core_default() {
+    assert_eq!(resolve("").unwrap().limits, Limits::DEFAULT);
+    let limits = resolve("[limits]\ntcp_reset_s = 0.25\nflows_max = 64")
+        .unwrap()
+        .limits;
+    assert_eq!(
+        (limits.tcp_reset, limits.flows_max),
+        (Span::from_millis(250), 64)
+    );
+}
+
+#[test]
+fn hosts_of_the_site_belong_to_their_role_or_to_none_in_particular() {
+    let text = r#"
+        [network]
+        local_networks = ["10.0.0.0/8"]
+        [[role]]
+        name = "servers"
+        kind = "server"
+        networks = ["10.1.0.0/16", "192.0.2.0/24"]
+        [[role]]
+        name = "everything"
+        networks = ["10.0.0.0/8"]
+    "#;
+    let settings = resolve(text).unwrap();
+    let role = |addr: &str| {
+        let addr: IpAddr = addr.parse().unwrap();
+        settings
+            .detect
+            .role_of(addr)
+            .map(|role| (&*role.name, role.kind))
+    };
+    assert_eq!(role("10.1.2.3"), Some(("servers", RoleKind::Server)));
+    assert_eq!(role("192.0.2.1"), Some(("servers", RoleKind::Server)));
+    assert_eq!(
+        role("10.2.2.3"),
+        Some(("everything", RoleKind::Unspecified))
+    );
+    assert_eq!(role("192.0.3.1"), None);
+    let settings = resolve("").unwrap();
+    let name = settings
+        .detect
+        .role_of("fe80::1".parse().unwrap())
+        .map(|role| &*role.name);
+    assert_eq!(name, Some(UNASSIGNED));
+}
+
+#[test]
+fn patterns_add_to_the_catalogue() {
+    let text = r#"
+        [[an1190.hostname_pattern]]
+        service = "mattermost"
+        category = "chat"
+        patterns = ["*.chat.example.com"]
+    "#;
+    let settings = resolve(text).unwrap();
+    let catalogue = settings.detect.catalogue();
+    let found = catalogue.lookup(b"eu.chat.example.com").unwrap();
+    assert_eq!(
+        (&*found.service.id, found.service.category),
+        ("mattermost", Category::Chat)
+    );
+    assert!(catalogue.lookup(b"hooks.slack.com").is_some());
+}
+
+#[test]
+fn an_error_names_the_file_the_line_and_what_to_do() {
+    let pattern = |service: &str, pattern: &str| {
+        format!(
+            "\n[[an1190.hostname_pattern]]\nservice = \"{service}\"\ncategory = \"chat\"\n\
+             patterns = [\n  \"a.example.com\",\n  \"{pattern}\",\n]\n"
+        )
+    };
+    let role = |network: &str| {
+        let role = |name| format!("[[role]]\nname = \"{name}\"\nnetworks = [\"{network}\"]\n");
+        role("a") + &role("b")
+    };
+    for (text, line, part) in [
+        ("[sensor]\nsede = 1\n".to_owned(), 2, "unknown field `sede`"),
+        ("[sensor]\n\nseed = \"x\"\n".to_owned(), 3, "invalid type"),
+        (
+            "[sensor\n".to_owned(),
+            1,
+            "deploy/tapir.toml shows every key",
+        ),
+        ("[limits]\nflows_max = 63\n".to_owned(), 2, "at least 64"),
+        ("[limits]\ntcp_close_s = 0\n".to_owned(), 2, "out of range"),
+        (
+            "[limits]\ntcp_close_s = nan\n".to_owned(),
+            2,
+            "out of range",
+        ),
+        ("[tiers]\nlow = 17\n".to_owned(), 2, "ascend"),
+        (
+            "[network]\nlocal_networks = [\"10.1.0.0/8\"]\n".to_owned(),
+            2,
+            "write 10.0.0.0/8",
+        ),
+        (
+            "[network]\nlocal_networks = [\"10.1.0.0\"]\n".to_owned(),
+            2,
+            "deploy/tapir.toml",
+        ),
+        (role("10.1.0.0/16"), 6, "is in role `a` too"),
+        (
+            "[[role]]\nname = \"unassigned\"\nnetworks = []\n".to_owned(),
+            2,
+            "`unassigned`",
+        ),
+        (pattern("x", "*.co.uk"), 7, "is a public suffix"),
+        (pattern("x", "*"), 7, "is no host name"),
+        (
+            pattern("dropbox", "b.example.com"),
+            3,
+            "one category: storage",
+        ),
+    ] {
+        let error = resolve(&text).expect_err(&text).to_string();
+        assert!(error.starts_with(&format!("site.toml:{line}: ")), "{error}");
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_named() {
+    let error = File::load(Path::new("/nonexistent/tapir.toml"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with("/nonexistent/tapir.toml: cannot be read"),
+        "{error}"
+    );
+}
+
+#[test]
+fn settings_that_judge_differently_have_different_hashes() {
+    let hash = |text: &str| resolve(text).unwrap().detect.config_hash().to_owned();
+    assert_eq!(hash(""), hash(SHIPPED));
+    assert_ne!(hash(""), hash("[tiers]\nlow = 11"));
+    assert_ne!(
+        hash(""),
+        hash("[an1190.request_frequency]\nexchanges_min = 3")
+    );
+}
