@@ -1,8 +1,8 @@
 //! From capture files, standard input and interfaces to frames.
 //!
 //! It does not look into a frame and does not know what is done with it. Files are never loaded
-//! whole: a
-//! [`Reader`] lends each frame from one buffer of 128 KiB, which grows to the largest record, at most 16 MiB.
+//! whole: a [`Reader`] lends each frame from one buffer of 128 KiB, which grows to the largest
+//! record, at most 16 MiB.
 
 mod classic;
 mod clock;
@@ -86,8 +86,8 @@ impl Reader {
     /// Opens a capture and reads its header; `-` is standard input.
     ///
     /// # Errors
-    /// [`CaptureError::NotACapture`], [`CaptureError::Io`], and [`CaptureError::Damaged`] where the header
-    /// itself is cut short.
+    /// [`CaptureError::NotACapture`], [`CaptureError::Io`], and [`CaptureError::Damaged`] where the
+    /// header itself is cut short.
     pub fn open(path: &Path) -> Result<Reader, CaptureError> {
         let is_stdin = path.as_os_str() == "-";
         let name = match is_stdin {
@@ -124,9 +124,10 @@ impl Reader {
     /// error.
     ///
     /// # Errors
-    /// [`CaptureError::Damaged`] once all frames before the damage were handed out, [`CaptureError::Io`].
+    /// [`CaptureError::Damaged`] once all frames before the damage were handed out,
+    /// [`CaptureError::Io`].
     #[inline]
-    pub fn next(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
         if self.finished {
             return Ok(None);
         }

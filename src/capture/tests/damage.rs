@@ -265,7 +265,10 @@ proptest! {
     }
 
     #[test]
-    fn no_change_to_a_sound_file_makes_the_reader_panic(file in mutated(), cut in any::<prop::sample::Index>()) {
+    fn no_change_to_a_sound_file_makes_the_reader_panic(
+        file in mutated(),
+        cut in any::<prop::sample::Index>(),
+    ) {
         read(&file);
         read(&gzip(&file[..cut.index(file.len())], 1));
     }

@@ -226,9 +226,9 @@ fn a_file_on_disk_says_its_size_and_how_far_it_was_read() {
     let begun = reader.bytes_read();
     assert!((24..pcap.len() as u64).contains(&begun), "{begun}");
     for _ in sizes {
-        assert!(reader.next().expect("sound").is_some());
+        assert!(reader.next_frame().expect("sound").is_some());
     }
-    assert!(reader.next().expect("sound").is_none());
+    assert!(reader.next_frame().expect("sound").is_none());
     assert_eq!(reader.bytes_read(), pcap.len() as u64);
 }
 
