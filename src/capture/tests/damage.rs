@@ -91,7 +91,7 @@ fn a_file_that_is_no_capture_is_told_by_how_it_begins() {
             b"\n\r\r\n and then something else",
             "it begins with 0a 0d 0d 0a",
         ),
-        (&gzip(b"", 6), "it is empty"),
+        (&gzip(b"", 6), "decompressed, it is empty"),
         (
             &gzip(&gzip(b"x", 6), 6),
             "gzip within what was decompressed",
