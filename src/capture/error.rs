@@ -78,6 +78,8 @@ impl CaptureError {
 pub(super) enum Fault {
     /// The system said so.
     Io(io::Error),
+    /// It never was one of records, but this.
+    NotACapture(String),
     /// The bytes say so.
     Damaged {
         /// Where the damaged record begins, in bytes of the (decompressed) stream.

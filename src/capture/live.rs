@@ -81,7 +81,7 @@ impl Live {
     ///
     /// # Errors
     /// [`CaptureError::Interface`] where it went away or down.
-    pub fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+    pub fn next_frame(&mut self) -> Result<Next<'_>, CaptureError> {
         match self.capture.next_packet() {
             Ok(packet) => Ok(Next::Frame(Frame {
                 // With nanoseconds asked for, that is what the field holds.
@@ -183,7 +183,7 @@ mod tests {
         let (mut heard, mut timeouts) = (Vec::new(), 0);
         // Until all are there, and then until there is nothing.
         while patience.elapsed() < Duration::from_secs(10) && (heard.len() < 50 || timeouts == 0) {
-            match live.next().expect("the interface stays") {
+            match live.next_frame().expect("the interface stays") {
                 Next::Frame(frame) => {
                     assert_eq!(frame.link, LinkType::ETHERNET);
                     assert_eq!((frame.bytes.len(), frame.wire_len), (142, 142));

@@ -1,8 +1,8 @@
 //! From capture files, standard input and interfaces to frames.
 //!
 //! It does not look into a frame and does not know what is done with it. Files are never loaded
-//! whole: a
-//! [`Reader`] lends each frame from one buffer of 128 KiB, which grows to the largest record, at most 16 MiB.
+//! whole: a [`Reader`] lends each frame from one buffer of 128 KiB, which grows to the largest
+//! record, at most 16 MiB.
 
 mod classic;
 mod clock;
@@ -59,7 +59,8 @@ pub enum Next<'a> {
 /// What a live capture counted since it was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LiveStats {
-    /// Frames that passed the filter, those dropped after it included.
+    /// Frames that passed the filter, those dropped after it included. On loopback the kernel
+    /// counts each twice, once on its way out, of which one is heard.
     pub received: u64,
     /// Frames that the kernel's buffer had no room for.
     pub dropped: u64,
@@ -86,8 +87,8 @@ impl Reader {
     /// Opens a capture and reads its header; `-` is standard input.
     ///
     /// # Errors
-    /// [`CaptureError::NotACapture`], [`CaptureError::Io`], and [`CaptureError::Damaged`] where the header
-    /// itself is cut short.
+    /// [`CaptureError::NotACapture`], [`CaptureError::Io`], and [`CaptureError::Damaged`] where the
+    /// header itself is cut short.
     pub fn open(path: &Path) -> Result<Reader, CaptureError> {
         let is_stdin = path.as_os_str() == "-";
         let name = match is_stdin {
@@ -124,9 +125,10 @@ impl Reader {
     /// error.
     ///
     /// # Errors
-    /// [`CaptureError::Damaged`] once all frames before the damage were handed out, [`CaptureError::Io`].
+    /// [`CaptureError::Damaged`] once all frames before the damage were handed out,
+    /// [`CaptureError::Io`].
     #[inline]
-    pub fn next(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
+    pub fn next_frame(&mut self) -> Result<Option<Frame<'_>>, CaptureError> {
         if self.finished {
             return Ok(None);
         }
@@ -171,11 +173,8 @@ impl Reader {
         } else {
             compressed = false;
         }
-        let format = match Format::detect(&mut window) {
-            Ok(Ok(format)) => format,
-            Ok(Err(what)) => return Err(CaptureError::NotACapture { file, what }),
-            Err(fault) => return Err(name_fault(&file, compressed, fault)),
-        };
+        let format =
+            Format::detect(&mut window).map_err(|fault| name_fault(&file, compressed, fault))?;
         Ok(Reader {
             file,
             size,
@@ -188,35 +187,30 @@ impl Reader {
 }
 
 impl Format {
-    /// Tells the format from the first bytes and reads its header; the inner error says what it is
-    /// instead.
-    fn detect(window: &mut Window) -> Result<Result<Format, String>, Fault> {
+    /// Tells the format from the first bytes and reads its header.
+    fn detect(window: &mut Window) -> Result<Format, Fault> {
         // Enough for the magic of pcapng, which is in two places, and to name what else it may be.
-        if !window.has(foreign::BYTES) {
-            match window.take_stop() {
-                Stop::Io(error) => return Err(Fault::Io(error)),
-                // Whether it is a capture cannot be told: say what is known.
-                Stop::Broken(what) if window.bytes().len() < 4 => {
-                    return Err(Fault::Damaged { offset: 0, what });
-                }
-                _ => {}
-            }
-        }
+        window.has(foreign::BYTES);
         let Some(first) = window.bytes().first_chunk::<4>().copied() else {
-            return Ok(Err(foreign::describe(window.bytes())));
+            return Err(match window.take_stop() {
+                Stop::Io(error) => Fault::Io(error),
+                // Whether it is a capture cannot be told: say what is known.
+                Stop::Broken(what) => Fault::Damaged { offset: 0, what },
+                Stop::End => Fault::NotACapture(foreign::describe(window.bytes())),
+            });
         };
         if Classic::begins(first) {
-            return Ok(Ok(Format::Classic(Classic::open(window)?)));
+            return Ok(Format::Classic(Classic::open(window)?));
         }
         let order = window.bytes().get(8..12);
-        let ordered = matches!(
+        let is_ordered = matches!(
             order,
             None | Some([0x1a, 0x2b, 0x3c, 0x4d] | [0x4d, 0x3c, 0x2b, 0x1a])
         );
-        if first == SECTION_MAGIC && ordered {
-            return Ok(Ok(Format::Pcapng(Pcapng::new())));
+        if first == SECTION_MAGIC && is_ordered {
+            return Ok(Format::Pcapng(Pcapng::new()));
         }
-        Ok(Err(foreign::describe(window.bytes())))
+        Err(Fault::NotACapture(foreign::describe(window.bytes())))
     }
 }
 
@@ -226,6 +220,11 @@ fn name_fault(file: &str, compressed: bool, fault: Fault) -> CaptureError {
     let file = file.to_owned();
     match fault {
         Fault::Io(source) => CaptureError::Io { file, source },
+        Fault::NotACapture(what) if compressed => {
+            let what = format!("decompressed, {what}");
+            CaptureError::NotACapture { file, what }
+        }
+        Fault::NotACapture(what) => CaptureError::NotACapture { file, what },
         Fault::Damaged { offset, mut what } => {
             if compressed {
                 what.push_str(" (counted in what it decompresses to)");

@@ -26,7 +26,7 @@ fn read_from(bytes: impl Read + Send + 'static) -> (Vec<Owned>, Option<CaptureEr
         Err(error) => return (frames, Some(error)),
     };
     loop {
-        match reader.next() {
+        match reader.next_frame() {
             Ok(Some(frame)) => frames.push((
                 frame.at.as_nanos(),
                 frame.link.0,
@@ -35,7 +35,7 @@ fn read_from(bytes: impl Read + Send + 'static) -> (Vec<Owned>, Option<CaptureEr
             )),
             Ok(None) => return (frames, None),
             Err(error) => {
-                let after = reader.next();
+                let after = reader.next_frame();
                 assert!(matches!(after, Ok(None)), "an error is told once");
                 return (frames, Some(error));
             }

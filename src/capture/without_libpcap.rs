@@ -46,7 +46,7 @@ impl Live {
     ///
     /// # Errors
     /// None: there is no such value.
-    pub fn next(&mut self) -> Result<Next<'_>, CaptureError> {
+    pub fn next_frame(&mut self) -> Result<Next<'_>, CaptureError> {
         match *self {}
     }
 

@@ -91,7 +91,7 @@ fn a_file_that_is_no_capture_is_told_by_how_it_begins() {
             b"\n\r\r\n and then something else",
             "it begins with 0a 0d 0d 0a",
         ),
-        (&gzip(b"", 6), "it is empty"),
+        (&gzip(b"", 6), "decompressed, it is empty"),
         (
             &gzip(&gzip(b"x", 6), 6),
             "gzip within what was decompressed",
@@ -265,7 +265,10 @@ proptest! {
     }
 
     #[test]
-    fn no_change_to_a_sound_file_makes_the_reader_panic(file in mutated(), cut in any::<prop::sample::Index>()) {
+    fn no_change_to_a_sound_file_makes_the_reader_panic(
+        file in mutated(),
+        cut in any::<prop::sample::Index>(),
+    ) {
         read(&file);
         read(&gzip(&file[..cut.index(file.len())], 1));
     }

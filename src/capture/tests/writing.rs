@@ -64,6 +64,24 @@ pub(super) const MICROS: Pcap = Pcap {
 pub(super) type Record<'a> = (u32, u32, u32, &'a [u8]);
 
 impl Pcap {
+    /// A little-endian file of another magic, with what that adds to the headers.
+    pub(super) fn of(magic: u32, file_extra: usize, record_extra: usize) -> Pcap {
+        Pcap {
+            magic,
+            file_extra,
+            record_extra,
+            ..MICROS
+        }
+    }
+
+    /// A little-endian file of another version.
+    pub(super) fn of_version(major: u16, minor: u16) -> Pcap {
+        Pcap {
+            version: (major, minor),
+            ..MICROS
+        }
+    }
+
     pub(super) fn header(&self) -> Vec<u8> {
         let order = self.order;
         let mut file = Vec::new();
