@@ -1,7 +1,8 @@
 //! From a server's handshake messages to what it chose.
 //!
-//! `tls-parser` reads each complete message once. Its extension lists end silently at the first malformed entry,
-//! so extensions are walked here, from the block it hands out. Linear in the message.
+//! `tls-parser` reads each complete message once. Its extension lists end silently at the first
+//! malformed entry, so extensions are walked here, from the block it hands out. Linear in the
+//! message.
 
 use crate::fingerprint::{Extensions, Reader};
 use tls_parser::{
@@ -72,14 +73,16 @@ impl<'a> ServerHello<'a> {
     }
 }
 
-/// The DER certificates of a Certificate message up to TLS 1.2, leaf first, and whether the list adds up.
+/// The DER certificates of a Certificate message up to TLS 1.2, leaf first, and whether the list
+/// adds up.
 pub fn certificate_chain(body: &[u8]) -> Option<(Vec<&[u8]>, bool)> {
     let (rest, message) = tls_parser::parse_tls_handshake_msg_certificate(body).ok()?;
     let TlsMessageHandshake::Certificate(contents) = message else {
         return None;
     };
     let chain: Vec<&[u8]> = contents.cert_chain.iter().map(|raw| raw.data).collect();
-    // A list that ends early is not reported as an error: three bytes of length each, and three for the list.
+    // A list that ends early is not reported as an error: three bytes of length each, and three for
+    // the list.
     let counted: usize = chain.iter().map(|der| der.len().saturating_add(3)).sum();
     let whole = rest.is_empty() && counted.saturating_add(3) == body.len();
     Some((chain, whole))
