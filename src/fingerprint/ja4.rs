@@ -5,12 +5,14 @@
 //! extensions and the signature algorithms.
 
 use super::{ClientOffer, hex, is_grease};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
 /// What carries the handshake: JA4's first letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Carrier {
     /// TLS over TCP: `t`.
+    #[default]
     Tcp,
     /// QUIC: `q`.
     Quic,

@@ -16,6 +16,7 @@ mod session;
 pub use hello::ClientHello;
 pub use names::{alert_name, cipher_name, curve_name, version_name};
 pub use server::ServerHello;
+pub use session::{Fault, Session};
 
 use crate::fingerprint::Reader;
 use crate::flow::stream::StreamEvent;
@@ -25,7 +26,6 @@ use crate::weird::Weird;
 use bstr::BString;
 use record::{BODY_MAX, Body, Direction, Step, content};
 use serde::{Deserialize, Serialize};
-use session::{Fault, Session};
 
 /// Message types of SSLv2.
 mod sslv2 {

@@ -4,6 +4,7 @@
 //! malformed entry, so extensions are walked here, from the block it hands out. Linear in the
 //! message.
 
+use super::names::is_draft_version;
 use crate::fingerprint::{Extensions, Reader};
 use tls_parser::{
     ECParametersContent, TlsCipherAu, TlsCipherKx, TlsCipherSuite, TlsMessageHandshake,
@@ -33,8 +34,8 @@ pub struct ServerHello<'a> {
 impl<'a> ServerHello<'a> {
     /// The hello in `body`, a handshake message without its header.
     pub fn parse(body: &'a [u8]) -> Option<ServerHello<'a>> {
-        if body.first() == Some(&0x7f) {
-            return ServerHello::parse_draft(body);
+        if body.first() != Some(&3) {
+            return ServerHello::parse_other(body);
         }
         let (rest, hello) = tls_parser::parse_tls_handshake_server_hello(body).ok()?;
         // Of SSLv3 it reads no extensions, but there are servers that send them.
@@ -56,17 +57,28 @@ impl<'a> ServerHello<'a> {
         })
     }
 
-    /// Drafts 18 to 21 of TLS 1.3: neither session id nor compression method.
-    fn parse_draft(body: &'a [u8]) -> Option<ServerHello<'a>> {
+    /// What `tls-parser` does not take: DTLS, whose hello is like that of TLS, and drafts 18 to 21
+    /// of TLS 1.3, which have neither session id nor compression method.
+    fn parse_other(body: &'a [u8]) -> Option<ServerHello<'a>> {
         let mut reader = Reader::new(body);
         let version = reader.word()?;
-        reader.take(32)?;
+        let random = reader.take(32)?;
+        let draft = is_draft_version(version);
+        let session_id = if draft { &[] } else { reader.short_vector()? };
         let cipher = reader.word()?;
-        let extensions = Extensions::new(reader.vector()?)?;
+        if !draft {
+            reader.byte()?;
+        }
+        let block = if reader.is_empty() {
+            &[]
+        } else {
+            reader.vector()?
+        };
+        let extensions = Extensions::new(block)?;
         reader.is_empty().then_some(ServerHello {
             version,
-            retry: false,
-            session_id: &[],
+            retry: random == RETRY_RANDOM,
+            session_id,
             cipher,
             extensions,
         })

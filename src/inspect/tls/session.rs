@@ -41,6 +41,7 @@ mod message {
 /// What is known of a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {
+    carrier: Carrier,
     /// What the log will say.
     facts: TlsSession,
     history: String,
@@ -63,6 +64,14 @@ pub struct Session {
 }
 
 impl Session {
+    /// A session of which nothing is known yet.
+    pub fn new(carrier: Carrier) -> Session {
+        Session {
+            carrier,
+            ..Session::default()
+        }
+    }
+
     /// Whether there is anything to tell.
     pub fn is_seen(&self) -> bool {
         self.seen
@@ -177,7 +186,7 @@ impl Session {
         side: Side,
         body: &[u8],
     ) -> Result<(), Fault> {
-        let hello = ClientHello::parse(Carrier::Tcp, body)
+        let hello = ClientHello::parse(self.carrier, body)
             .ok_or(Fault(Weird::TlsMalformed, "client hello"))?;
         self.turn(context, side);
         self.greeted = true;
@@ -192,7 +201,7 @@ impl Session {
         if self.facts.hello.is_none() {
             self.facts.hello = Some(hello.traits());
             self.facts.ja3 = Some(ja3(&hello.offer));
-            self.facts.ja4 = Some(ja4(Carrier::Tcp, &hello.offer));
+            self.facts.ja4 = Some(ja4(self.carrier, &hello.offer));
             self.facts.client_alpn = hello.alpn().take(ALPN_MAX).map(BString::from).collect();
         }
         Ok(())
