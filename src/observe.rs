@@ -233,7 +233,7 @@ pub struct Certificate {
     pub key_alg: Box<str>,
     /// Algorithm of the signature (`sha256WithRSAEncryption`).
     pub sig_alg: Box<str>,
-    /// `rsa`, `dsa` or `ecdsa`; none for other keys.
+    /// `rsa`, `dsa`, `ecdsa`, or the algorithm of keys that have one size (`ED25519`); none for others.
     pub key_type: Option<Box<str>>,
     /// Bits of the key.
     pub key_length: Option<u64>,

@@ -1,7 +1,8 @@
 //! JA3 of generated client hellos, against the `ja3` crate.
 //!
-//! The oracle takes files only, and panics on much of what is legal; so each hello goes into a capture of one
-//! untagged Ethernet frame with one record, and the oracle runs where its panics are caught.
+//! The oracle takes files only, and panics on much of what is legal; so each hello goes into a
+//! capture of one untagged Ethernet frame with one record, and the oracle runs where its panics are
+//! caught.
 
 use proptest::prelude::*;
 use std::io::Write;
@@ -33,8 +34,8 @@ fn value() -> impl Strategy<Value = u16> {
     prop_oneof![4 => plain, 1 => (0u16..16).prop_map(|n| (n << 12 | n << 4) | 0x0a0a)]
 }
 
-/// The body of a client hello whose extensions are well-formed, as the oracle stops at any other, and that has
-/// a cipher suite beside GREASE, as the oracle else drops a comma.
+/// The body of a client hello whose extensions are well-formed, as the oracle stops at any other,
+/// and that has a cipher suite beside GREASE, as the oracle else drops a comma.
 fn client_hello() -> impl Strategy<Value = Vec<u8>> {
     let list = |max| proptest::collection::vec(value(), 1..max);
     let unknown =

@@ -1,15 +1,18 @@
 //! From a client hello to JA4 (FoxIO, "JA4: TLS Client Fingerprint", BSD-3-Clause).
 //!
-//! `t13d1516h2_8daaf6152771_e5627efa2ab1`: what can be read at a glance, then the first twelve hexadecimal digits
-//! of the SHA-256 of the sorted cipher suites, then those of the sorted extensions and the signature algorithms.
+//! `t13d1516h2_8daaf6152771_e5627efa2ab1`: what can be read at a glance, then the first twelve
+//! hexadecimal digits of the SHA-256 of the sorted cipher suites, then those of the sorted
+//! extensions and the signature algorithms.
 
 use super::{ClientOffer, hex, is_grease};
+use serde::{Deserialize, Serialize};
 use std::fmt::Write;
 
 /// What carries the handshake: JA4's first letter.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Carrier {
     /// TLS over TCP: `t`.
+    #[default]
     Tcp,
     /// QUIC: `q`.
     Quic,
@@ -79,7 +82,8 @@ fn version(carrier: Carrier, offer: &ClientOffer<'_>) -> &'static str {
     }
 }
 
-/// First and last character of the first protocol; of its hexadecimal form where either is not alphanumeric.
+/// First and last character of the first protocol; of its hexadecimal form where either is not
+/// alphanumeric.
 fn alpn_characters(protocol: Option<&[u8]>) -> [char; 2] {
     let Some((first, last)) = protocol.and_then(|name| name.first().zip(name.last())) else {
         return ['0', '0'];
@@ -91,7 +95,8 @@ fn alpn_characters(protocol: Option<&[u8]>) -> [char; 2] {
     [digit(first >> 4), digit(last & 15)]
 }
 
-/// The two hashed parts: sorted ciphers; sorted extensions without SNI and ALPN, `_`, signature algorithms.
+/// The two hashed parts: sorted ciphers; sorted extensions without SNI and ALPN, `_`, signature
+/// algorithms.
 fn lists(offer: &ClientOffer<'_>) -> (String, String) {
     let mut ciphers: Vec<u16> = meant(offer.ciphers.iter()).collect();
     ciphers.sort_unstable();

@@ -1,9 +1,9 @@
 //! From hellos and flow keys to fingerprints.
 //!
-//! Pure functions of what a whole hello says: nothing here reassembles, and no caller may pass a hello that was
-//! cut short. Of FoxIO's suite this holds JA4 of the TLS client alone (BSD-3-Clause); JA4S, JA4H, JA4X and the
-//! rest of JA4+ carry another licence and are left out on purpose. Work is linear in the hello, but for sorting
-//! its cipher suites and extensions.
+//! Pure functions of what a whole hello says: nothing here reassembles, and no caller may pass a
+//! hello that was cut short. Of FoxIO's suite this holds JA4 of the TLS client alone
+//! (BSD-3-Clause); JA4S, JA4H, JA4X and the rest of JA4+ carry another licence and are left out on
+//! purpose. Work is linear in the hello, but for sorting its cipher suites and extensions.
 
 mod community;
 mod ja3;
@@ -15,7 +15,8 @@ pub use ja3::{ja3, ja3_text, ja3s, ja3s_text};
 pub use ja4::{Carrier, ja4, ja4_text};
 pub use wire::{Extensions, Reader, Words};
 
-/// What a client offers in its hello: the lists that fingerprints are made of, as slices of the message.
+/// What a client offers in its hello: the lists that fingerprints are made of, as slices of the
+/// message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientOffer<'a> {
     /// `legacy_version` of the hello.

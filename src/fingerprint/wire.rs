@@ -81,7 +81,8 @@ impl<'a> Words<'a> {
 pub struct Extensions<'a>(&'a [u8]);
 
 impl<'a> Extensions<'a> {
-    /// The extensions in `bytes`, the block without its own length; none where their lengths do not add up.
+    /// The extensions in `bytes`, the block without its own length; none where their lengths do not
+    /// add up.
     pub fn new(bytes: &'a [u8]) -> Option<Extensions<'a>> {
         let mut reader = Reader::new(bytes);
         while !reader.is_empty() {

@@ -1,7 +1,8 @@
 //! From a DER certificate to what `x509.log` says of it.
 //!
-//! Proves nothing: signatures, validity and revocation are nobody's business here. `x509-parser` reads it; names
-//! and algorithms are spelled as OpenSSL and therefore Zeek spell them. Linear in the certificate.
+//! Proves nothing: signatures, validity and revocation are nobody's business here. `x509-parser`
+//! reads it; names and algorithms are spelled as OpenSSL and therefore Zeek spell them. Linear in
+//! the certificate.
 
 use super::distinguished_name::name_text;
 use crate::fingerprint::hex;
@@ -80,9 +81,16 @@ pub fn parse(at: Timestamp, der: &[u8]) -> Option<ParsedCertificate> {
     Some(ParsedCertificate { certificate, names })
 }
 
+/// Alternative names of each kind that are kept; the longest lists of public authorities have some
+/// hundreds.
+const ALTERNATIVE_NAMES_MAX: usize = 1000;
+
 fn push_alternative(certificate: &mut Certificate, name: &GeneralName<'_>) {
     fn push<T>(list: &mut Option<Vec<T>>, value: T) {
-        list.get_or_insert_default().push(value);
+        let list = list.get_or_insert_default();
+        if list.len() < ALTERNATIVE_NAMES_MAX {
+            list.push(value);
+        }
     }
     match name {
         GeneralName::DNSName(name) => push(&mut certificate.san_dns, BString::from(*name)),
@@ -99,7 +107,8 @@ fn push_alternative(certificate: &mut Certificate, name: &GeneralName<'_>) {
     }
 }
 
-/// As OpenSSL's `i2a_ASN1_INTEGER`: upper case, whole bytes, no leading zero bytes, `-` before a negative.
+/// As OpenSSL's `i2a_ASN1_INTEGER`: upper case, whole bytes, no leading zero bytes, `-` before a
+/// negative.
 fn serial_text(content: &[u8]) -> String {
     let negative = content.first().is_some_and(|byte| byte & 0x80 != 0);
     let mut magnitude = content.to_vec();
@@ -272,9 +281,11 @@ fn algorithm_name(oid: &str) -> Box<str> {
     name.into()
 }
 
-/// Whether one of a certificate's names covers `host`: the same name, or `*` for exactly its first label.
+/// Whether one of a certificate's names covers `host`: the same name, or `*` for exactly its first
+/// label.
 ///
-/// As OpenSSL's `X509_check_host`, a wildcard needs at least two labels after it. ASCII case does not matter.
+/// As OpenSSL's `X509_check_host`, a wildcard needs at least two labels after it. ASCII case does
+/// not matter.
 pub fn covers(names: &[BString], host: &[u8]) -> bool {
     names.iter().any(|name| {
         if name.eq_ignore_ascii_case(host) {

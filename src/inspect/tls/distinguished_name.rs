@@ -1,7 +1,9 @@
-//! From a certificate's names to text, as OpenSSL prints them with `XN_FLAG_RFC2253`, which is what Zeek logs.
+//! From a certificate's names to text, as OpenSSL prints them with `XN_FLAG_RFC2253`, which is what
+//! Zeek logs.
 //!
-//! Last attribute first, `,` between and `+` within relative names, OpenSSL's short names. Text becomes UTF-8 and
-//! is escaped to ASCII, so the result is bounded by three times the name plus four bytes for each character.
+//! Last attribute first, `,` between and `+` within relative names, OpenSSL's short names. Text
+//! becomes UTF-8 and is escaped to ASCII, so the result is bounded by three times the name plus
+//! four bytes for each character.
 
 use crate::fingerprint::Reader;
 use bstr::BString;
@@ -17,7 +19,8 @@ pub fn name_text(name: &X509Name<'_>) -> BString {
         }
     }
     let mut text = String::new();
-    // Whether the part printed before, which comes later in the name, belongs to the same relative name.
+    // Whether the part printed before, which comes later in the name, belongs to the same relative
+    // name.
     let mut joined = false;
     for (index, (continues, part)) in parts.iter().rev().enumerate() {
         if index > 0 {

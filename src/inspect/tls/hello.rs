@@ -1,8 +1,9 @@
 //! From the bytes of a whole ClientHello to what it offers, without a copy or an allocation.
 //!
-//! A pure function over the body of one handshake message, so that it serves TLS records, QUIC CRYPTO streams and
-//! DTLS alike. A message whose lengths do not add up to exactly its end is no hello: nothing is ever told, and no
-//! fingerprint made, of one that was cut short. One pass, linear in the message.
+//! A pure function over the body of one handshake message, so that it serves TLS records, QUIC
+//! CRYPTO streams and DTLS alike. A message whose lengths do not add up to exactly its end is no
+//! hello: nothing is ever told, and no fingerprint made, of one that was cut short. One pass,
+//! linear in the message.
 
 use crate::fingerprint::{Carrier, ClientOffer, Extensions, Reader, Words, is_grease};
 use crate::observe::HelloTraits;
@@ -25,7 +26,8 @@ pub(super) mod extension {
     pub const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
 }
 
-/// A ClientHello (RFC 8446, section 4.1.2; RFC 6347, section 4.2.1 for DTLS), as slices of its message.
+/// A ClientHello (RFC 8446, section 4.1.2; RFC 6347, section 4.2.1 for DTLS), as slices of its
+/// message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ClientHello<'a> {
     /// What fingerprints are made of.

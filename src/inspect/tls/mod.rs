@@ -1,9 +1,9 @@
 //! From TLS streams to sessions and certificates.
 //!
-//! Decrypts nothing and validates nothing. Reads SSLv3 to TLS 1.3, and of SSLv2 the hellos. For one direction it
-//! holds at most a record header and the open handshake message, up to
-//! [`Limits::tls_handshake_bytes_max`](crate::limits::Limits) and one record; encrypted bodies are counted and
-//! skipped, and once the session is told nothing is held at all.
+//! Decrypts nothing and validates nothing. Reads SSLv3 to TLS 1.3, and of SSLv2 the hellos. For one
+//! direction it holds at most a record header and the open handshake message, up to
+//! [`Limits::tls_handshake_bytes_max`](crate::limits::Limits) and one record; encrypted bodies are
+//! counted and skipped, and once the session is told nothing is held at all.
 
 mod certificate;
 mod distinguished_name;
@@ -16,6 +16,7 @@ mod session;
 pub use hello::ClientHello;
 pub use names::{alert_name, cipher_name, curve_name, version_name};
 pub use server::ServerHello;
+pub use session::{Fault, Session};
 
 use crate::fingerprint::Reader;
 use crate::flow::stream::StreamEvent;
@@ -25,7 +26,12 @@ use crate::weird::Weird;
 use bstr::BString;
 use record::{BODY_MAX, Body, Direction, Step, content};
 use serde::{Deserialize, Serialize};
-use session::{Fault, Session};
+
+/// Message types of SSLv2.
+mod sslv2 {
+    pub const CLIENT_HELLO: u8 = 1;
+    pub const SERVER_HELLO: u8 = 4;
+}
 
 /// What the first bytes of a direction say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,30 +59,45 @@ impl TlsInspector {
     /// So many first bytes always decide [`TlsInspector::probe`].
     pub const PROBE_BYTES: usize = 6;
 
-    /// Whether the first bytes of a direction look like TLS: any record that may begin or go on with a
-    /// session, a handshake message that may come first, or an SSLv2 hello.
+    /// Whether the first bytes of a direction look like TLS: any record that may begin or go on
+    /// with a session, a handshake message that may come first, or an SSLv2 hello of the side that
+    /// sends it.
     ///
     /// Either side may be asked about alone, and a flow picked up in the middle counts as well.
-    pub fn probe(_side: Side, first: &[u8]) -> Probe {
+    pub fn probe(side: Side, first: &[u8]) -> Probe {
         let holds = |index: usize, fits: fn(u8) -> bool| first.get(index).is_none_or(|b| fits(*b));
         let record = holds(0, |kind| matches!(kind, 20..=23))
             && holds(1, |major| major == 3)
             && holds(2, |minor| minor <= 3)
             && holds(3, |high| high <= (BODY_MAX >> 8) as u8);
-        // Of handshake records the message's type must fit too: hello, or any other of a flow in progress.
+        // Of handshake records the message's type must fit too: hello, or any other of a flow in
+        // progress.
         let message = first.first() != Some(&content::HANDSHAKE)
             || holds(5, |kind| matches!(kind, 0..=6 | 8 | 11..=16 | 20..=24));
-        let sslv2_client = holds(2, |kind| kind == 1)
-            && holds(3, |major| matches!(major, 0 | 3))
-            && holds(4, |minor| minor <= 3);
-        let sslv2_server =
-            holds(2, |kind| kind == 4) && holds(3, |hit| hit < 2) && holds(4, |kind| kind < 2);
-        let sslv2 = holds(0, |high| high & 0x80 != 0) && (sslv2_client || sslv2_server);
+        let sslv2 = holds(0, |high| high & 0x80 != 0)
+            && match side {
+                Side::Originator => {
+                    holds(2, |kind| kind == sslv2::CLIENT_HELLO)
+                        && holds(3, |major| matches!(major, 0 | 3))
+                        && holds(4, |minor| minor <= 3)
+                }
+                Side::Responder => {
+                    holds(2, |kind| kind == sslv2::SERVER_HELLO)
+                        && holds(3, |session_hit| session_hit < 2)
+                        && holds(4, |certificate_type| certificate_type < 2)
+                }
+            };
         match (record && message) || sslv2 {
             false => Probe::NotMine,
             true if first.len() < TlsInspector::PROBE_BYTES => Probe::Open,
             true => Probe::Mine,
         }
+    }
+
+    /// Whether `segment` begins with a ClientHello: where a flow of another protocol turns to TLS,
+    /// as after STARTTLS or CONNECT, a new inspector may start there.
+    pub fn opens_session(segment: &[u8]) -> bool {
+        matches!(segment, [22, 3, 0..=3, _, _, 1, 0, _, _, 3, 0..=3, ..])
     }
 
     /// Whether a hello was seen: the flow's service is `ssl` beyond doubt.
@@ -235,7 +256,7 @@ impl TlsInspector {
         found: &mut Vec<Found>,
     ) -> Result<(), Fault> {
         let held = std::mem::take(&mut self.directions[side.index()].held);
-        if held.first() == Some(&4) {
+        if held.first() == Some(&sslv2::SERVER_HELLO) {
             self.session.handle_sslv2_server_hello(context, side);
             self.conclude(found);
             return Ok(());

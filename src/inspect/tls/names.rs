@@ -1,7 +1,8 @@
 //! From the numbers of TLS to the names that Zeek's logs give them.
 //!
-//! Cipher suites come from `tls-parser`'s copy of the IANA registry; what Zeek spells otherwise or knows beside
-//! it stands here. Every number has a name: the unknown are `unknown-<decimal>`, as in Zeek.
+//! Cipher suites come from `tls-parser`'s copy of the IANA registry; what Zeek spells otherwise or
+//! knows beside it stands here. Every number has a name: the unknown are `unknown-<decimal>`, as in
+//! Zeek.
 
 use crate::fingerprint::is_grease;
 use std::borrow::Cow;

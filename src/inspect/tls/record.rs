@@ -1,7 +1,7 @@
 //! From one direction's bytes to its records.
 //!
-//! Knows nothing of what records mean. Bodies are handed on as they come, so only the header of five bytes and,
-//! for the owner, the open handshake message are held.
+//! Knows nothing of what records mean. Bodies are handed on as they come, so only the header of
+//! five bytes and, for the owner, the open handshake message are held.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,7 +47,8 @@ pub struct Direction {
     pub encrypted: bool,
     /// It will send no more.
     pub ended: bool,
-    /// The bytes of a message that is not yet complete: a handshake message in clear, an alert, or SSLv2.
+    /// The bytes of a message that is not yet complete: a handshake message in clear, an alert, or
+    /// SSLv2.
     pub held: Vec<u8>,
     header: [u8; 5],
     filled: u8,
@@ -86,7 +87,8 @@ impl Direction {
         self.held = Vec::new();
     }
 
-    /// Missing bytes: harmless where they lie within one sealed body, else the end of this direction.
+    /// Missing bytes: harmless where they lie within one sealed body, else the end of this
+    /// direction.
     ///
     /// Tells whether they completed the sealed record.
     pub fn skip(&mut self, bytes: u64) -> bool {

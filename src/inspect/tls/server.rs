@@ -1,8 +1,10 @@
 //! From a server's handshake messages to what it chose.
 //!
-//! `tls-parser` reads each complete message once. Its extension lists end silently at the first malformed entry,
-//! so extensions are walked here, from the block it hands out. Linear in the message.
+//! `tls-parser` reads each complete message once. Its extension lists end silently at the first
+//! malformed entry, so extensions are walked here, from the block it hands out. Linear in the
+//! message.
 
+use super::names::is_draft_version;
 use crate::fingerprint::{Extensions, Reader};
 use tls_parser::{
     ECParametersContent, TlsCipherAu, TlsCipherKx, TlsCipherSuite, TlsMessageHandshake,
@@ -32,8 +34,8 @@ pub struct ServerHello<'a> {
 impl<'a> ServerHello<'a> {
     /// The hello in `body`, a handshake message without its header.
     pub fn parse(body: &'a [u8]) -> Option<ServerHello<'a>> {
-        if body.first() == Some(&0x7f) {
-            return ServerHello::parse_draft(body);
+        if body.first() != Some(&3) {
+            return ServerHello::parse_other(body);
         }
         let (rest, hello) = tls_parser::parse_tls_handshake_server_hello(body).ok()?;
         // Of SSLv3 it reads no extensions, but there are servers that send them.
@@ -55,31 +57,44 @@ impl<'a> ServerHello<'a> {
         })
     }
 
-    /// Drafts 18 to 21 of TLS 1.3: neither session id nor compression method.
-    fn parse_draft(body: &'a [u8]) -> Option<ServerHello<'a>> {
+    /// What `tls-parser` does not take: DTLS, whose hello is like that of TLS, and drafts 18 to 21
+    /// of TLS 1.3, which have neither session id nor compression method.
+    fn parse_other(body: &'a [u8]) -> Option<ServerHello<'a>> {
         let mut reader = Reader::new(body);
         let version = reader.word()?;
-        reader.take(32)?;
+        let random = reader.take(32)?;
+        let draft = is_draft_version(version);
+        let session_id = if draft { &[] } else { reader.short_vector()? };
         let cipher = reader.word()?;
-        let extensions = Extensions::new(reader.vector()?)?;
+        if !draft {
+            reader.byte()?;
+        }
+        let block = if reader.is_empty() {
+            &[]
+        } else {
+            reader.vector()?
+        };
+        let extensions = Extensions::new(block)?;
         reader.is_empty().then_some(ServerHello {
             version,
-            retry: false,
-            session_id: &[],
+            retry: random == RETRY_RANDOM,
+            session_id,
             cipher,
             extensions,
         })
     }
 }
 
-/// The DER certificates of a Certificate message up to TLS 1.2, leaf first, and whether the list adds up.
+/// The DER certificates of a Certificate message up to TLS 1.2, leaf first, and whether the list
+/// adds up.
 pub fn certificate_chain(body: &[u8]) -> Option<(Vec<&[u8]>, bool)> {
     let (rest, message) = tls_parser::parse_tls_handshake_msg_certificate(body).ok()?;
     let TlsMessageHandshake::Certificate(contents) = message else {
         return None;
     };
     let chain: Vec<&[u8]> = contents.cert_chain.iter().map(|raw| raw.data).collect();
-    // A list that ends early is not reported as an error: three bytes of length each, and three for the list.
+    // A list that ends early is not reported as an error: three bytes of length each, and three for
+    // the list.
     let counted: usize = chain.iter().map(|der| der.len().saturating_add(3)).sum();
     let whole = rest.is_empty() && counted.saturating_add(3) == body.len();
     Some((chain, whole))

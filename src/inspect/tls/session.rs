@@ -1,7 +1,8 @@
 //! From handshake messages, alerts and cipher changes of both sides to one session.
 //!
-//! The semantics are those of Zeek's ssl analyzer and its base scripts. Nothing is decrypted, and no certificate
-//! is validated. Holds what the session's log line will say, and of certificates at most [`CERTIFICATES_MAX`].
+//! The semantics are those of Zeek's ssl analyzer and its base scripts. Nothing is decrypted, and
+//! no certificate is validated. Holds what the session's log line will say, and of certificates at
+//! most [`CERTIFICATES_MAX`].
 
 use super::certificate;
 use super::hello::{ClientHello, extension, server_alpn};
@@ -40,6 +41,7 @@ mod message {
 /// What is known of a session.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Session {
+    carrier: Carrier,
     /// What the log will say.
     facts: TlsSession,
     history: String,
@@ -62,6 +64,14 @@ pub struct Session {
 }
 
 impl Session {
+    /// A session of which nothing is known yet.
+    pub fn new(carrier: Carrier) -> Session {
+        Session {
+            carrier,
+            ..Session::default()
+        }
+    }
+
     /// Whether there is anything to tell.
     pub fn is_seen(&self) -> bool {
         self.seen
@@ -176,7 +186,7 @@ impl Session {
         side: Side,
         body: &[u8],
     ) -> Result<(), Fault> {
-        let hello = ClientHello::parse(Carrier::Tcp, body)
+        let hello = ClientHello::parse(self.carrier, body)
             .ok_or(Fault(Weird::TlsMalformed, "client hello"))?;
         self.turn(context, side);
         self.greeted = true;
@@ -186,11 +196,12 @@ impl Session {
         self.pre_shared_key_seen |= hello.pre_shared_key;
         self.ticket_seen |= hello.ticket;
         self.remember_session(hello.session_id);
-        // Of two hellos the first is the client's own; the second is bent to the server's HelloRetryRequest.
+        // Of two hellos the first is the client's own; the second is bent to the server's
+        // HelloRetryRequest.
         if self.facts.hello.is_none() {
             self.facts.hello = Some(hello.traits());
             self.facts.ja3 = Some(ja3(&hello.offer));
-            self.facts.ja4 = Some(ja4(Carrier::Tcp, &hello.offer));
+            self.facts.ja4 = Some(ja4(self.carrier, &hello.offer));
             self.facts.client_alpn = hello.alpn().take(ALPN_MAX).map(BString::from).collect();
         }
         Ok(())
@@ -289,7 +300,8 @@ impl Session {
         found.push(Found::Certificate(Box::new(certificate)));
     }
 
-    /// Keeps the identifier that the client would resume; thirty-two zero bytes are none (as in Zeek).
+    /// Keeps the identifier that the client would resume; thirty-two zero bytes are none (as in
+    /// Zeek).
     fn remember_session(&mut self, session_id: &[u8]) {
         if !session_id.is_empty() && session_id != [0; 32] {
             self.session_id = session_id.to_vec();

@@ -106,6 +106,45 @@ fn a_server_hello_with_a_broken_extension_is_none() {
 }
 
 #[test]
+fn server_hellos_of_datagrams_and_drafts_are_read() {
+    let mut datagram = server_hello(RETRY, &[1, 2], 0xc02f, &[]);
+    datagram[..2].copy_from_slice(&[0xfe, 0xfd]);
+    let hello = ServerHello::parse(&datagram).unwrap();
+    assert_eq!((hello.version, hello.cipher), (0xfefd, 0xc02f));
+    assert!(hello.retry && hello.session_id == [1, 2]);
+    let draft = [&[0x7f, 0x12][..], &[9; 32], &[0x13, 1], &[0, 0]].concat();
+    let hello = ServerHello::parse(&draft).unwrap();
+    assert_eq!((hello.version, hello.cipher), (0x7f12, 0x1301));
+    // SSLv3 knows no extensions, but some servers send them.
+    let mut old = server_hello([9; 32], &[], 5, &[extension(65281, &[0])]);
+    old[1] = 0;
+    assert_eq!(
+        ServerHello::parse(&old).unwrap().extensions.types().count(),
+        1
+    );
+}
+
+#[test]
+fn a_session_may_be_carried_by_quic() {
+    let limits = Limits::DEFAULT;
+    let context = Context {
+        at: Timestamp::MIN,
+        limits: &limits,
+    };
+    let mut session = Session::new(Carrier::Quic);
+    let mut found = Vec::new();
+    let hello = usual_client_hello();
+    session
+        .handle_message(context, Originator, 1, &hello, &mut found)
+        .unwrap();
+    session.tell(&mut found);
+    let [Found::Tls(session)] = &found[..] else {
+        panic!("{found:?}")
+    };
+    assert!(session.ja4.as_ref().unwrap().starts_with("q12d0206h2_"));
+}
+
+#[test]
 fn names_are_zeeks() {
     let versions = [
         (0x0002, "SSLv2"),

@@ -34,6 +34,18 @@ fn probing_needs_few_bytes_and_never_takes_back_a_no() {
 }
 
 #[test]
+fn a_client_hello_in_midstream_opens_a_session() {
+    let hello = handshake(1, &usual_client_hello());
+    assert!(TlsInspector::opens_session(&hello));
+    assert!(!TlsInspector::opens_session(&hello[..10]));
+    assert!(!TlsInspector::opens_session(&record(
+        22,
+        &message(2, &[3, 3])
+    )));
+    assert!(!TlsInspector::opens_session(b"220 ready for tls\r\n"));
+}
+
+#[test]
 fn a_reply_in_another_protocol_ends_the_session_and_tells_it() {
     let script = vec![
         (Originator, handshake(1, &usual_client_hello())),
