@@ -70,7 +70,7 @@ impl Watch {
         let stopped = stop_on_signal()?;
         let mut ticked_at = now();
         while !stopped.load(Ordering::Relaxed) && !engine.has_failed() {
-            if let Next::Frame(frame) = live.next()? {
+            if let Next::Frame(frame) = live.next_frame()? {
                 engine.handle_frame(&frame);
             }
             let now = now();
@@ -82,7 +82,7 @@ impl Watch {
             }
         }
         // What the kernel holds when the signal comes was on the wire before it.
-        while let Next::Frame(frame) = live.next()? {
+        while let Next::Frame(frame) = live.next_frame()? {
             if frame.at > now() {
                 break;
             }

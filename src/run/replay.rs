@@ -109,7 +109,7 @@ fn read(
                 return Ok(filtered);
             }
         }
-        let Some(frame) = reader.next()? else {
+        let Some(frame) = reader.next_frame()? else {
             return Ok(filtered);
         };
         match filter.as_mut().is_none_or(|filter| filter.matches(&frame)) {

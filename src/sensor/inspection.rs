@@ -111,7 +111,7 @@ impl Inspection {
             let StreamEvent::Data { bytes, .. } = event else {
                 return;
             };
-            if begins_client_hello(bytes) {
+            if TlsInspector::opens_session(bytes) {
                 self.begin_tls(context, event, found);
             } else if *left == 0 {
                 self.reader = Reader::Nobody;
@@ -130,7 +130,7 @@ impl Inspection {
 
     /// The flow is over.
     pub fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>) {
-        match std::mem::replace(&mut self.reader, Reader::Nobody) {
+        match self.release() {
             Reader::Tls(mut tls) => tls.finish(context, found),
             Reader::DnsStream(mut dns) => dns.finish(context, found),
             Reader::Dns(mut dns) => dns.finish(context, found),
@@ -138,16 +138,19 @@ impl Inspection {
         }
     }
 
-    /// What is found names the service.
-    pub fn note_service(&mut self, found: &Found) {
-        let name = match found {
-            Found::Tls(_) => "ssl",
-            Found::Dns(_) => "dns",
-            Found::Certificate(_) | Found::Weird(..) => return,
+    /// Takes the reader out; what it was sure to have read names the flow's service.
+    fn release(&mut self) -> Reader {
+        let reader = std::mem::replace(&mut self.reader, Reader::Nobody);
+        let (confirmed, name) = match &reader {
+            Reader::Tls(tls) => (tls.is_confirmed(), "ssl"),
+            Reader::DnsStream(dns) => (dns.is_confirmed(), "dns"),
+            Reader::Dns(dns) => (dns.is_confirmed(), "dns"),
+            Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) => (false, ""),
         };
-        if !self.services.iter().any(|known| &**known == name) {
+        if confirmed {
             self.services.push(name.into());
         }
+        reader
     }
 
     /// Hands over what was held while probing, then the event that decided.
@@ -175,15 +178,9 @@ impl Inspection {
         match verdict {
             Verdict::More => {}
             Verdict::Done => self.finish(context, found),
-            Verdict::NotMine => self.reader = Reader::Nobody,
+            Verdict::NotMine => drop(self.release()),
         }
     }
-}
-
-/// Whether a piece of payload begins with a TLS record that begins with a client hello. Upgrades are rare
-/// enough to ask for more certainty than a stream's first bytes need.
-fn begins_client_hello(bytes: &[u8]) -> bool {
-    matches!(bytes, [22, 3, 0..=4, _, _, 1, 0, _, _, 3, ..])
 }
 
 /// Protocols that turn to TLS do so early, after a greeting and a few commands.

@@ -310,7 +310,6 @@ impl Shard {
 impl Counters {
     /// Counts what was found in a flow and makes it a fact; none where it was told before.
     fn take(&mut self, entry: &mut Entry<Inspection>, found: Found) -> Option<(FlowId, Fact)> {
-        entry.attached.note_service(&found);
         let mut count = |protocol: &str| match self.sessions.get_mut(protocol) {
             Some(count) => *count += 1,
             None => drop(self.sessions.insert(protocol.into(), 1)),
