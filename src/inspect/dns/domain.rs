@@ -1,8 +1,9 @@
 //! From the bytes of a domain name to its length and text.
 //!
-//! Every name is walked once before `dns-parser` or anything else may look at it, because nothing else
-//! bounds what compression pointers cost: at most [`HOPS_MAX`] pointers, each to before all that led to
-//! it, at most 255 bytes, and in all no more steps than the message's length accounts for.
+//! Every name is walked once before `dns-parser` or anything else may look at it, because nothing
+//! else bounds what compression pointers cost: at most [`HOPS_MAX`] pointers, each to before all
+//! that led to it, at most 255 bytes, and in all no more steps than the message's length accounts
+//! for.
 
 use super::fault::Fault;
 use bstr::BString;
@@ -14,8 +15,9 @@ pub(super) const HOPS_MAX: usize = 16;
 /// Bytes of a name as if it was written without pointers (RFC 1035, 2.3.4).
 const NAME_BYTES_MAX: usize = 255;
 
-/// Steps (a byte of a label, or a pointer) that a byte of a message pays for. The shortest record has 12
-/// bytes and a name of at most 255: 21 steps a byte can be had only with names of full length throughout.
+/// Steps (a byte of a label, or a pointer) that a byte of a message pays for. The shortest record
+/// has 12 bytes and a name of at most 255, so that only names of full length throughout ask for
+/// more.
 const STEPS_PER_BYTE: usize = 16;
 
 /// Steps that every message may take.
@@ -36,13 +38,13 @@ pub(super) struct Name<'a> {
     at: usize,
     /// Where the bytes after the name begin.
     pub(super) end: usize,
-    /// What `dns-parser` makes of it; it takes no labels beyond ASCII, and prints a dot too many where a
-    /// pointer leads to the root.
+    /// What `dns-parser` makes of it; it takes no labels beyond ASCII, and prints a dot too many
+    /// where a pointer leads to the root.
     parsed: Option<dns_parser::Name<'a>>,
 }
 
 impl<'a> Names<'a> {
-    /// The names of `message`; those of the NetBIOS name service may have labels of up to 191 bytes.
+    /// The names of `message`; in the NetBIOS name service a label may have up to 191 bytes.
     pub(super) fn new(message: &'a [u8], netbios: bool) -> Names<'a> {
         Names {
             message,
@@ -76,8 +78,8 @@ impl<'a> Names<'a> {
         })
     }
 
-    /// Follows the name at `at` to its root, and says where its own bytes end and whether `dns-parser` gets
-    /// its text right.
+    /// Follows the name at `at` to its root, and says where its own bytes end and whether
+    /// `dns-parser` gets its text right.
     fn walk(&mut self, at: usize, limit: usize) -> Result<(usize, bool), Fault> {
         let (mut pos, mut limit, mut lowest) = (at, limit, at);
         let (mut end, mut plain) = (None, true);
@@ -129,8 +131,8 @@ impl Name<'_> {
         self.parsed.is_some()
     }
 
-    /// The labels with a dot between them, empty for the root, in the case they were sent in. No byte is
-    /// escaped: that is the log's business, as it is in Zeek.
+    /// The labels with a dot between them, empty for the root, in the case they were sent in. No
+    /// byte is escaped: that is the log's business, as it is in Zeek.
     pub(super) fn text_as_sent(&self) -> BString {
         let mut text = Vec::with_capacity(32);
         if let Some(parsed) = self.parsed {
@@ -139,7 +141,7 @@ impl Name<'_> {
             return text.into();
         }
         let mut pos = self.at;
-        // Steps of a name that was walked before, so that it ends; labels of any type are taken as they
+        // Steps of a name that was walked before, so that it ends; long labels are taken as they
         // were then.
         while let Ok(step) = step(self.message, pos, self.message.len(), true) {
             match step {

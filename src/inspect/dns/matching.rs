@@ -1,7 +1,7 @@
 //! From DNS messages in the order of their arrival to transactions.
 //!
-//! Queries and answers find each other by transaction id alone, first come, first served, as in Zeek; the
-//! direction a message took does not count. What waits for its other half is bounded by
+//! Queries and answers find each other by transaction id alone, first come, first served, as in
+//! Zeek; the direction a message took does not count. What waits for its other half is bounded by
 //! [`Limits::dns_pending_max`](crate::limits::Limits) and [`HELD_BYTES_MAX`].
 
 use super::Dialect;
@@ -15,10 +15,11 @@ use bstr::BString;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Bytes of names and answers that wait in one flow; one large answer over TCP, or 256 short queries.
+/// Bytes of names and answers that wait in one flow: one large answer over TCP, or many queries.
 const HELD_BYTES_MAX: usize = 1 << 16;
 
-/// Messages at the start of a flow that may be unreadable before it is not DNS.
+/// Messages at the start of a flow that may be unreadable before it is not DNS. Were it one, a
+/// single datagram of junk would hide all that follows.
 const FALSE_STARTS_MAX: u8 = 3;
 
 /// What one flow has asked and answered so far.
@@ -72,7 +73,7 @@ impl Matching {
             if complete {
                 found.push(super::fault::Fault::HeaderShort.found());
             }
-            return self.false_start(complete, false);
+            return self.false_start(complete);
         };
         let cut = !complete || message.header.tc;
         if let Some(fault) = message
@@ -83,7 +84,7 @@ impl Matching {
         }
         self.confirmed |= message.answers_whole;
         if !self.confirmed && complete && !message.questions_whole {
-            return self.false_start(complete, message.header.is_absurd());
+            return self.false_start(complete);
         }
         // Query, notify (RFC 1996) and update (RFC 2136) are what Zeek logs.
         if matches!(message.header.opcode, 0 | 4 | 5) {
@@ -92,13 +93,13 @@ impl Matching {
         Verdict::More
     }
 
-    /// Counts a message that is not readable; `hopeless` is one that no DNS speaker sends.
-    fn false_start(&mut self, complete: bool, hopeless: bool) -> Verdict {
+    /// Counts a message that is not readable.
+    fn false_start(&mut self, complete: bool) -> Verdict {
         if self.confirmed || !complete {
             return Verdict::More;
         }
         self.false_starts = self.false_starts.saturating_add(1);
-        match hopeless || self.false_starts >= FALSE_STARTS_MAX {
+        match self.false_starts >= FALSE_STARTS_MAX {
             true => Verdict::NotMine,
             false => Verdict::More,
         }
@@ -159,6 +160,10 @@ impl Matching {
         };
         let index = queue.iter().position(|waiting| waiting.id == id)?;
         let transaction = queue.remove(index)?;
+        if queue.is_empty() {
+            // Most flows ask once and then linger: they give their memory back.
+            *queue = VecDeque::new();
+        }
         self.held_bytes = self.held_bytes.saturating_sub(weight(&transaction));
         Some(transaction)
     }

@@ -1,7 +1,7 @@
 //! From the bytes of a DNS message to what `dns.log` wants of it.
 //!
-//! Walks the records itself, so that a record it does not know, or a message that is cut short, costs only
-//! what cannot be read. Keeps the last question, at most [`ANSWERS_MAX`] answers and
+//! Walks the records itself, so that a record it does not know, or a message that is cut short,
+//! costs only what cannot be read. Keeps the last question, at most [`ANSWERS_MAX`] answers and
 //! [`BINDINGS_MAX`] service bindings, and of the other sections no more than EDNS says.
 
 use super::Dialect;
@@ -249,6 +249,13 @@ impl<'a> Walk<'a> {
             // What an inquirer claims is no answer.
             return Ok(());
         }
+        let service_binding = matches!(record.data.rtype, 64 | 65);
+        if self.message.answers.len() >= ANSWERS_MAX
+            || service_binding && self.message.bindings.len() >= BINDINGS_MAX
+        {
+            // Texts that nobody keeps are not made: names are cheap to pass over, not to print.
+            return Ok(());
+        }
         if let Some(text) = update_text(section, record) {
             self.answer(record, Some(text));
             return Ok(());
@@ -267,16 +274,12 @@ impl<'a> Walk<'a> {
                     let kind = qtype_name(record.data.rtype);
                     let owner = record.owner.text();
                     text = format_bytes(&[kind.as_bytes(), b" ", &owner, b" ", &text]);
-                } else if self.message.addresses.len() < ANSWERS_MAX {
+                } else {
                     self.message.addresses.push((address, record.ttl));
                 }
                 self.answer(record, Some(added(section, text)));
             }
-            Said::Binding(binding) => {
-                if self.message.bindings.len() < BINDINGS_MAX {
-                    self.message.bindings.push(binding);
-                }
-            }
+            Said::Binding(binding) => self.message.bindings.push(binding),
         }
         Ok(())
     }
@@ -286,7 +289,7 @@ impl<'a> Walk<'a> {
         self.message
             .owner
             .get_or_insert_with(|| record.owner.text());
-        if let Some(text) = text.filter(|_| self.message.answers.len() < ANSWERS_MAX) {
+        if let Some(text) = text {
             self.message.answers.push(text);
             self.message.ttls.push(record.ttl);
         }
@@ -301,9 +304,12 @@ fn added(section: Section, text: BString) -> BString {
     }
 }
 
-/// What a prerequisite asks for (RFC 2136, 2.4) or an update deletes (2.5), in Zeek's words; none for
-/// records that are read as answers are.
+/// What a prerequisite asks for (RFC 2136, 2.4) or an update deletes (2.5), in Zeek's words; none
+/// for records that are read as answers are.
 fn update_text(section: Section, record: &Record<'_>) -> Option<BString> {
+    if !matches!(section, Section::Prerequisite | Section::Update) {
+        return None;
+    }
     let name = record.owner.text();
     let kind = qtype_name(record.data.rtype);
     let kind = kind.as_bytes();

@@ -1,9 +1,9 @@
 //! From UDP payloads and TCP streams to DNS transactions: a query and its answer, or either alone.
 //!
 //! Speaks DNS (RFC 1035), multicast DNS (RFC 6762), LLMNR (RFC 4795) and the NetBIOS name service
-//! (RFC 1002), and prints what it reads the way Zeek does. Follows no chain of aliases and checks no
-//! signature. Memory is bounded by the messages that wait for their other half and, over TCP, by one
-//! message a direction; time by the length of a message.
+//! (RFC 1002), and prints what it reads the way Zeek does. Follows no chain of aliases and checks
+//! no signature. Memory is bounded by the messages that wait for their other half and, over TCP, by
+//! one message a direction; time by the length of a message.
 
 mod domain;
 mod fault;
@@ -27,14 +27,14 @@ use matching::Matching;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// Whether Zeek looks for DNS at this port of the called endpoint: 53 over TCP and UDP, and the NetBIOS
-/// name service, multicast DNS and LLMNR over UDP.
+/// Whether Zeek looks for DNS at this port of the called endpoint: 53 over TCP and UDP, and the
+/// NetBIOS name service, multicast DNS and LLMNR over UDP.
 pub fn is_dns_port(udp: bool, port: u16) -> bool {
     port == 53 || udp && matches!(port, 137 | 5353 | 5355)
 }
 
-/// Whether `payload` is an answer. Zeek takes a flow whose first datagram is one, and does not go to a
-/// multicast group, to be opened by its receiver.
+/// Whether `payload` is an answer. Zeek takes a flow whose first datagram is one, and does not go
+/// to a multicast group, to be opened by its receiver.
 pub fn is_answer(payload: &[u8]) -> bool {
     message::Header::read(payload).is_some_and(|header| header.reply && !header.is_absurd())
 }

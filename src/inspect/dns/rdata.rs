@@ -1,7 +1,8 @@
 //! From the data of a resource record to what Zeek's `dns.log` says of it.
 //!
 //! The forms that `dns-parser` knows are its business, once [`Names`] has walked the names in them;
-//! addresses, aliases and the types it does not know are read here. No text is longer than [`TEXT_MAX`].
+//! addresses, aliases and the types it does not know are read here. No text is longer than
+//! [`TEXT_MAX`].
 
 use super::domain::{Names, parsed_text};
 use super::fault::Fault;

@@ -1,7 +1,7 @@
 //! From a TCP stream to DNS messages, each behind its length in two bytes (RFC 1035, 4.2.2).
 //!
-//! A direction with a gap is given up: nothing in it says where the next message begins. Holds at most one
-//! message a direction, 64 KiB.
+//! A direction with a gap is given up: nothing in it says where the next message begins. Holds at
+//! most one message a direction, 64 KiB.
 
 use super::matching::Matching;
 use super::message::Header;
@@ -73,7 +73,8 @@ impl DnsStreamInspector {
 }
 
 impl Direction {
-    /// The next whole message with its length, from what is held and `bytes`, and what is left of those.
+    /// The next whole message with its length, from what is held and `bytes`, and what is left of
+    /// those.
     fn next_message<'s, 'b: 's>(&'s mut self, bytes: &'b [u8]) -> (Option<&'s [u8]>, &'b [u8]) {
         if self.partial.is_empty()
             && let Some((message, rest)) =

@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::wire::{Reader, address_v4, address_v6};
 use crate::observe::ServiceBinding;
 
-/// Protocols or hints kept of one record; CDNs offer two or three protocols and up to eight addresses.
+/// Protocols or hints kept of one record; an offer of more than eight of either is rare.
 const LIST_MAX: usize = 32;
 
 /// Reads the record whose data lies at `start..end` of the message.
