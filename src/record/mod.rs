@@ -1,26 +1,58 @@
 //! From observations and alerts to the rows of every log.
 //!
-//! A row knows its columns and values, and no format: a sink decides what a time or a set looks like.
+//! A row knows its columns and values, and no format: a sink decides what a time or a set looks
+//! like. Handing out the values of a row allocates nothing; what a row holds was moved out of the
+//! observation.
 
+pub mod conn;
+pub mod dns;
+pub mod notice;
+pub mod ssl;
+pub mod stats;
+pub mod weird;
+pub mod x509;
+
+#[cfg(test)]
+pub(crate) mod samples;
+#[cfg(test)]
+mod tests;
+
+pub use conn::ConnRow;
+pub use dns::DnsRow;
+pub use notice::NoticeRow;
+pub use ssl::SslRow;
+pub use stats::StatsRow;
+pub use weird::WeirdRow;
+pub use x509::X509Row;
+
+use crate::net::{Mac, Uid};
+use crate::observe::FlowId;
 use crate::time::{Span, Timestamp};
+use bstr::BString;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+
+/// What the logs call this sensor in `peer` and `peer_descr`, where Zeek names the worker.
+pub const PEER: &str = "tapir";
 
 /// One line of one log.
 pub trait Row {
-    /// The log's columns, in order.
-    const SCHEMA: Schema;
+    /// The log it belongs to.
+    fn schema(&self) -> &'static Schema;
 
     /// Hands out the values, one for each column and in the same order.
-    fn values(&self, put: &mut impl FnMut(Value<'_>));
+    fn values(&self, put: &mut dyn FnMut(Value<'_>));
 }
 
-/// A log's name and columns.
+/// A log's name, columns and bounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Schema {
     /// Zeek's `#path`; the file is `<path>.log`.
     pub path: &'static str,
     /// The columns, in order.
     pub columns: &'static [Column],
+    /// How much of a hostile row is written.
+    pub bounds: Bounds,
 }
 
 /// A column: its name and its Zeek type (`time`, `addr`, `set[string]` ...).
@@ -32,6 +64,30 @@ pub struct Column {
     pub kind: &'static str,
 }
 
+/// What of a row is written at most; the rest is cut off. The peer on the wire chooses most
+/// strings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes of one string, before escaping.
+    pub text_bytes_max: usize,
+    /// Bytes of all strings of a row, before escaping.
+    pub row_bytes_max: usize,
+    /// Elements of one set or vector.
+    pub elements_max: usize,
+    /// Elements of all sets and vectors of a row.
+    pub row_elements_max: usize,
+}
+
+impl Bounds {
+    /// Zeek's `Log::default_max_*` (`scripts/base/init-bare.zeek`).
+    pub const DEFAULT: Bounds = Bounds {
+        text_bytes_max: 4096,
+        row_bytes_max: 256_000,
+        elements_max: 100,
+        row_elements_max: 500,
+    };
+}
+
 /// The value of one column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -41,22 +97,190 @@ pub enum Value<'a> {
     Time(Timestamp),
     /// A length of time.
     Interval(Span),
-    /// A count or a port.
+    /// A count, an int or a port.
     Count(u64),
+    /// A floating-point number.
+    Double(f64),
     /// A truth.
     Bool(bool),
     /// An address.
     Addr(IpAddr),
+    /// The identity of a flow, a string in the log.
+    Uid(Uid),
+    /// A link-layer address, a string in the log.
+    Mac(Mac),
+    /// A name out of a closed list of ours, or digits: needs no escaping.
+    Name(&'a str),
     /// A string, which may hold any bytes.
     Text(&'a [u8]),
-    /// A name of an enumeration: needs no escaping.
-    Name(&'a str),
-    /// A floating-point number.
-    Double(f64),
-    /// A set or vector of strings.
-    Texts(&'a [&'a [u8]]),
-    /// A vector of intervals.
-    Intervals(&'a [Span]),
-    /// A vector of addresses.
+    /// One string made of parts with commas between them; never empty.
+    Joined(&'a [Box<str>]),
+    /// A set or a vector.
+    List(List<'a>),
+}
+
+/// The elements of a set or a vector, as the observation holds them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum List<'a> {
+    /// Names out of a closed list of ours.
+    Names(&'a [&'a str]),
+    /// Strings of ours, such as fingerprints.
+    Strings(&'a [Box<str>]),
+    /// Strings that may hold any bytes.
+    Texts(&'a [BString]),
+    /// Addresses.
     Addrs(&'a [IpAddr]),
+    /// Intervals of whole seconds.
+    Seconds(&'a [u32]),
+}
+
+impl<'a> List<'a> {
+    /// The elements in order, none of them [`Value::Unset`] or a list.
+    pub fn elements(self) -> impl Iterator<Item = Value<'a>> {
+        let mut index = 0;
+        std::iter::from_fn(move || {
+            let element = self.element(index);
+            index += 1;
+            element
+        })
+    }
+
+    /// How many elements there are.
+    pub fn len(self) -> usize {
+        match self {
+            List::Names(names) => names.len(),
+            List::Strings(strings) => strings.len(),
+            List::Texts(texts) => texts.len(),
+            List::Addrs(addrs) => addrs.len(),
+            List::Seconds(seconds) => seconds.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    fn element(self, index: usize) -> Option<Value<'a>> {
+        Some(match self {
+            List::Names(names) => Value::Name(names.get(index)?),
+            List::Strings(strings) => Value::Text(strings.get(index)?.as_bytes()),
+            List::Texts(texts) => Value::Text(texts.get(index)?),
+            List::Addrs(addrs) => Value::Addr(*addrs.get(index)?),
+            List::Seconds(seconds) => {
+                Value::Interval(Span::from_secs(i64::from(*seconds.get(index)?)))
+            }
+        })
+    }
+}
+
+/// What the sensor hands out: one line of one log, owned.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Record {
+    /// A flow, for `conn.log`.
+    Conn(ConnRow),
+    /// A TLS session, for `ssl.log`.
+    Ssl(SslRow),
+    /// A certificate, for `x509.log`.
+    X509(X509Row),
+    /// A DNS transaction, for `dns.log`.
+    Dns(DnsRow),
+    /// An anomaly, for `weird.log`.
+    Weird(WeirdRow),
+    /// An alert in one line, for `notice.log`.
+    Notice(Box<NoticeRow>),
+    /// The sensor's own numbers, for `stats.log`.
+    Stats(Box<StatsRow>),
+}
+
+impl Record {
+    /// The schema of every log that a record can be a row of.
+    pub const SCHEMAS: [&'static Schema; 7] = [
+        &conn::SCHEMA,
+        &ssl::SCHEMA,
+        &x509::SCHEMA,
+        &dns::SCHEMA,
+        &weird::SCHEMA,
+        &notice::SCHEMA,
+        &stats::SCHEMA,
+    ];
+
+    /// The record as a row.
+    pub fn row(&self) -> &dyn Row {
+        match self {
+            Record::Conn(row) => row,
+            Record::Ssl(row) => row,
+            Record::X509(row) => row,
+            Record::Dns(row) => row,
+            Record::Weird(row) => row,
+            Record::Notice(row) => row.as_ref(),
+            Record::Stats(row) => row.as_ref(),
+        }
+    }
+
+    /// The log it belongs to, as in `#path`.
+    pub fn path(&self) -> &'static str {
+        self.row().schema().path
+    }
+}
+
+/// The columns `"name": "type"`; `flow` in front stands for the six that logs about a flow begin
+/// with.
+macro_rules! columns {
+    (flow, $($name:literal: $kind:literal),+ $(,)?) => {
+        $crate::record::columns![
+            "ts": "time",
+            "uid": "string",
+            "id.orig_h": "addr",
+            "id.orig_p": "port",
+            "id.resp_h": "addr",
+            "id.resp_p": "port",
+            $($name: $kind),+
+        ]
+    };
+    ($($name:literal: $kind:literal),+ $(,)?) => {
+        &[$($crate::record::Column { name: $name, kind: $kind }),+]
+    };
+}
+use columns;
+
+/// Hands out the columns that `columns![flow, ...]` begins with; all but the moment unset without a
+/// flow.
+fn put_flow(at: Timestamp, flow: Option<&FlowId>, put: &mut dyn FnMut(Value<'_>)) {
+    put(Value::Time(at));
+    put(optional(flow, |flow| Value::Uid(flow.uid)));
+    put(optional(flow, |flow| Value::Addr(flow.originator.addr)));
+    put(optional(flow, |flow| count(flow.originator.port)));
+    put(optional(flow, |flow| Value::Addr(flow.responder.addr)));
+    put(optional(flow, |flow| count(flow.responder.port)));
+}
+
+/// The value of what may be unset.
+fn optional<'a, T>(option: Option<T>, value: impl FnOnce(T) -> Value<'a>) -> Value<'a> {
+    option.map_or(Value::Unset, value)
+}
+
+/// A number of any width.
+fn count<'a>(number: impl Into<u64>) -> Value<'a> {
+    Value::Count(number.into())
+}
+
+/// A string of ours that is not out of a closed list.
+fn string(string: &str) -> Value<'_> {
+    Value::Text(string.as_bytes())
+}
+
+/// A string off the wire.
+fn text(text: &BString) -> Value<'_> {
+    Value::Text(text)
+}
+
+/// A vector of strings of ours.
+fn strings(strings: &[Box<str>]) -> Value<'_> {
+    Value::List(List::Strings(strings))
+}
+
+/// A vector of strings off the wire.
+fn texts(texts: &[BString]) -> Value<'_> {
+    Value::List(List::Texts(texts))
 }

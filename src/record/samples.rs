@@ -1,0 +1,184 @@
+//! Rows for the tests of this module and of the sinks: one of each log, every column set where it
+//! can be.
+
+use super::{ConnRow, DnsRow, NoticeRow, Record, SslRow, StatsRow, WeirdRow, X509Row};
+use crate::net::{Endpoint, Mac, Transport, Uid};
+use crate::observe::{
+    Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, SideTally, TlsSession, WeirdSeen,
+};
+use crate::record::stats::CaptureStats;
+use crate::time::{Span, Timestamp};
+use crate::weird::Weird;
+use bstr::BString;
+
+/// 2026-11-21T02:00:00.123456789Z, rounded to .123457 in logs.
+pub(crate) const AT: Timestamp = Timestamp::from_nanos(1_795_226_400_123_456_789);
+
+fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_parts(seconds, 0)
+}
+
+fn endpoint(addr: &str, port: u16) -> Endpoint {
+    let addr = addr.parse().unwrap();
+    Endpoint { addr, port }
+}
+
+pub(crate) fn flow() -> FlowId {
+    FlowId {
+        uid: Uid::from_words(0x1234_5678, 0x0123_4567_89ab_cdef),
+        first_at: AT,
+        originator: endpoint("192.0.2.10", 51_000),
+        responder: endpoint("2001:db8::443", 443),
+        transport: Transport::Tcp,
+    }
+}
+
+pub(crate) fn summary() -> FlowSummary {
+    let tally = |bytes, packets, ip_bytes| SideTally {
+        bytes,
+        packets,
+        ip_bytes,
+    };
+    FlowSummary {
+        duration: Some(Span::from_nanos(1_500_000_000)),
+        tally: [tally(517, 9, 1001), tally(4096, 8, 4520)],
+        state: ConnState::Sf,
+        history: "ShADadFf".into(),
+        missed_bytes: 0,
+        services: vec!["ssl".into(), "http".into()],
+        ip_proto: 6,
+        vlan: [Some(10), None],
+        macs: [Some(Mac([0, 0x11, 0x22, 0x33, 0x44, 0xff])), None],
+        exchanges: 1,
+    }
+}
+
+pub(crate) fn session() -> TlsSession {
+    TlsSession {
+        at: AT,
+        version: Some(0x0303),
+        cipher: Some(0xc02f),
+        curve: Some(29),
+        server_name: Some("api.example.org".into()),
+        last_alert: Some(0),
+        next_protocol: Some("h2".into()),
+        established: true,
+        history: "CsxknGIi".into(),
+        cert_chain_fps: Some(vec!["aa11".into(), "bb22".into()]),
+        client_cert_chain_fps: Some(vec![]),
+        sni_matches_cert: Some(true),
+        ja3: Some("e7d705a3286e19ea42f587b344ee6865".into()),
+        ja4: Some("t13d1516h2_8daaf6152771_e5627efa2ab1".into()),
+        ..TlsSession::default()
+    }
+}
+
+pub(crate) fn certificate() -> Certificate {
+    Certificate {
+        at: AT,
+        fingerprint: "aa11".into(),
+        version: 3,
+        serial: "0A0B".into(),
+        subject: "CN=*.example.org,O=Example\\, Inc".into(),
+        issuer: "CN=Example CA".into(),
+        not_valid_before: at(-1),
+        not_valid_after: at(1_900_000_000),
+        key_alg: "rsaEncryption".into(),
+        sig_alg: "sha256WithRSAEncryption".into(),
+        key_type: Some("rsa".into()),
+        key_length: Some(2048),
+        exponent: Some("65537".into()),
+        curve: None,
+        san_dns: Some(vec!["*.example.org".into(), "a,b".into()]),
+        san_uri: None,
+        san_email: Some(vec![]),
+        san_ip: Some(vec!["192.0.2.1".parse().unwrap(), "::1".parse().unwrap()]),
+        ca: Some(false),
+        path_len: None,
+        host_cert: true,
+        client_cert: false,
+    }
+}
+
+pub(crate) fn transaction() -> DnsTransaction {
+    DnsTransaction {
+        at: AT,
+        id: 4660,
+        rtt: Some(Span::from_nanos(12_345_678)),
+        query: Some("www.example.org".into()),
+        qclass: Some(1),
+        qtype: Some(1),
+        rcode: Some(0),
+        rd: true,
+        ra: true,
+        answers: Some(vec!["edge.example.net".into(), "192.0.2.80".into()]),
+        ttls: Some(vec![300, 60]),
+        ..DnsTransaction::default()
+    }
+}
+
+pub(crate) fn weird(detail: impl Into<BString>) -> WeirdRow {
+    let seen = WeirdSeen {
+        weird: Weird::SynFin,
+        detail: detail.into(),
+    };
+    WeirdRow::new(AT, None, Box::new(seen))
+}
+
+fn notice() -> NoticeRow {
+    NoticeRow {
+        sub: Some("72 of 72 exchanges\non the hour".into()),
+        n: Some(72),
+        community_id: Some("1:LQU9qZlK+B5F3KDmev6m5PMibrg=".into()),
+        ..NoticeRow::new(
+            AT,
+            Some(flow()),
+            "Tapir::AN1601",
+            "one-way use of a web service".into(),
+        )
+    }
+}
+
+fn stats() -> StatsRow {
+    StatsRow {
+        at: AT,
+        mem_mb: 1,
+        packets: 2,
+        bytes: 3,
+        capture: Some(CaptureStats {
+            dropped: 4,
+            link: 5,
+            lag: Span::from_millis(6),
+            filtered: None,
+        }),
+        observations: 8,
+        observations_queued: 9,
+        flows_active: [10, 11, 12],
+        flows: [13, 14, 15],
+        timers: 16,
+        timers_active: 17,
+        dns_requests: 20,
+        dns_requests_active: 21,
+        reassembly_bytes: 22,
+        fragment_bytes: 24,
+    }
+}
+
+/// One record of every log.
+pub(crate) fn records() -> Vec<Record> {
+    let community_id = Some("1:LQU9qZlK+B5F3KDmev6m5PMibrg=".into());
+    vec![
+        Record::Conn(ConnRow::new(
+            flow(),
+            Box::new(summary()),
+            Some([true, false]),
+            community_id,
+        )),
+        Record::Ssl(SslRow::new(flow(), Box::new(session()))),
+        Record::X509(X509Row::new(Box::new(certificate()))),
+        Record::Dns(DnsRow::new(flow(), Box::new(transaction()))),
+        Record::Weird(weird("")),
+        Record::Notice(Box::new(notice())),
+        Record::Stats(Box::new(stats())),
+    ]
+}

@@ -1,0 +1,122 @@
+//! From the sensor's own numbers to a row of `stats.log`.
+//!
+//! It only carries them: whoever counts says what they cover.
+
+use super::{Bounds, PEER, Row, Schema, Value, columns, count, optional};
+use crate::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The columns of `stats.log`.
+pub const SCHEMA: Schema = Schema {
+    path: "stats",
+    columns: columns![
+        "ts": "time",
+        "peer": "string",
+        "mem": "count",
+        "pkts_proc": "count",
+        "bytes_recv": "count",
+        "pkts_dropped": "count",
+        "pkts_link": "count",
+        "pkt_lag": "interval",
+        "pkts_filtered": "count",
+        "events_proc": "count",
+        "events_queued": "count",
+        "active_tcp_conns": "count",
+        "active_udp_conns": "count",
+        "active_icmp_conns": "count",
+        "tcp_conns": "count",
+        "udp_conns": "count",
+        "icmp_conns": "count",
+        "timers": "count",
+        "active_timers": "count",
+        "files": "count",
+        "active_files": "count",
+        "dns_requests": "count",
+        "active_dns_requests": "count",
+        "reassem_tcp_size": "count",
+        "reassem_file_size": "count",
+        "reassem_frag_size": "count",
+        "reassem_unknown_size": "count",
+    ],
+    bounds: Bounds::DEFAULT,
+};
+
+/// How the sensor is doing. `active_*`, `*_queued` and `*_size` are as of now, the rest since the
+/// last row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StatsRow {
+    /// The moment of the account.
+    pub at: Timestamp,
+    /// Memory in use, in MB.
+    pub mem_mb: u64,
+    /// Packets processed.
+    pub packets: u64,
+    /// Bytes of frames received.
+    pub bytes: u64,
+    /// What the capture itself counted; none in a replay.
+    pub capture: Option<CaptureStats>,
+    /// Observations processed.
+    pub observations: u64,
+    /// Observations waiting.
+    pub observations_queued: u64,
+    /// Open flows: TCP, UDP, ICMP.
+    pub flows_active: [u64; 3],
+    /// New flows: TCP, UDP, ICMP.
+    pub flows: [u64; 3],
+    /// Timers set.
+    pub timers: u64,
+    /// Timers running.
+    pub timers_active: u64,
+    /// DNS queries seen.
+    pub dns_requests: u64,
+    /// DNS queries that wait for their answer.
+    pub dns_requests_active: u64,
+    /// Bytes of TCP payload held out of order.
+    pub reassembly_bytes: u64,
+    /// Bytes of IP fragments held.
+    pub fragment_bytes: u64,
+}
+
+/// What a live capture counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct CaptureStats {
+    /// Packets lost between the interface and us.
+    pub dropped: u64,
+    /// Packets on the link.
+    pub link: u64,
+    /// How far the packets' clock is behind the wall clock.
+    pub lag: Span,
+    /// Packets that a filter left out.
+    pub filtered: Option<u64>,
+}
+
+impl Row for StatsRow {
+    fn schema(&self) -> &'static Schema {
+        &SCHEMA
+    }
+
+    fn values(&self, put: &mut dyn FnMut(Value<'_>)) {
+        put(Value::Time(self.at));
+        put(Value::Name(PEER));
+        put_counts(&[self.mem_mb, self.packets, self.bytes], put);
+        put(optional(self.capture, |capture| count(capture.dropped)));
+        put(optional(self.capture, |capture| count(capture.link)));
+        put(optional(self.capture, |capture| {
+            Value::Interval(capture.lag)
+        }));
+        put(optional(self.capture.and_then(|c| c.filtered), count));
+        put_counts(&[self.observations, self.observations_queued], put);
+        put_counts(&self.flows_active, put);
+        put_counts(&self.flows, put);
+        put_counts(&[self.timers, self.timers_active], put);
+        put_counts(&[0, 0], put); // Files are not followed.
+        put_counts(&[self.dns_requests, self.dns_requests_active], put);
+        put_counts(&[self.reassembly_bytes, 0, self.fragment_bytes, 0], put);
+    }
+}
+
+fn put_counts(numbers: &[u64], put: &mut dyn FnMut(Value<'_>)) {
+    for number in numbers {
+        put(count(*number));
+    }
+}
