@@ -7,5 +7,6 @@ pub mod limits;
 pub mod net;
 pub mod observe;
 pub mod record;
+pub mod sink;
 pub mod time;
 pub mod weird;
