@@ -266,7 +266,8 @@ proptest! {
         let tsv = line(Format::Zeek, &row);
         prop_assert_eq!(tsv.find('\n'), Some(tsv.len() - 1));
         prop_assert!(!tsv.starts_with('#'));
-        prop_assert!(!tsv.trim_end_matches('\n').contains(|c: char| c.is_ascii_control() && c != '\t'));
+        let stray = |c: char| c.is_ascii_control() && c != '\t';
+        prop_assert!(!tsv.trim_end_matches('\n').contains(stray));
         let fields: Vec<&str> = tsv.trim_end_matches('\n').split('\t').collect();
         prop_assert_eq!(fields.len(), 3);
         for (field, bytes) in [(fields[0], &first), (fields[2], &last)] {
