@@ -48,6 +48,8 @@ pub mod net;
 pub mod observe;
 pub mod packet;
 pub mod record;
+pub mod run;
+pub mod sensor;
 pub mod sink;
 pub mod time;
 pub mod weird;

@@ -5,7 +5,7 @@
 //! `cert_chain_fps`.
 
 use super::{Bounds, Row, Schema, Value, columns, optional, put_flow, string, strings, text};
-use crate::inspect::tls::names::{alert_name, cipher_name, curve_name, version_name};
+use crate::inspect::tls::{alert_name, cipher_name, curve_name, version_name};
 use crate::observe::{FlowId, TlsSession};
 use serde::{Deserialize, Serialize};
 
