@@ -301,9 +301,27 @@ fn an_alert_is_one_json_line_with_everything_it_needs_to_explain_itself() {
 }
 
 #[test]
-fn the_shipped_attack_version_and_client_table_are_readable() {
-    assert_eq!(attack::VERSION, "18.1");
-    client::Clients::shipped();
+fn a_recorded_fingerprint_decides_and_otherwise_the_structure_of_the_hello() {
+    let clients = client::Clients::shipped();
+    let (browser, script) = (Client::Browser.hello(), Client::Script.hello());
+    let class = |ja4, hello| clients.classify(ja4, hello, &["h2"]);
+    let curl = Some("t13d3112h2_e8f1e7e78f70_b26ce05bbdd6");
+    let chromium = Some("t13d1517h2_8daaf6152771_cb7bf5808d99");
+    assert!(class(curl, Some(&browser)).is_tool());
+    assert!(class(chromium, Some(&script)).is_application());
+    assert!(class(None, Some(&browser)).is_application());
+    assert!(class(Some("unheard of"), Some(&script)).is_tool());
+    let unknown = class(None, None);
+    assert_eq!(unknown, client::ClientClass::UNKNOWN);
+    assert!(!unknown.is_tool() && !unknown.is_application());
+    for class in [
+        class(curl, None),
+        class(chromium, None),
+        class(None, Some(&browser)),
+    ] {
+        let known = class.browser() + class.native_app() + class.tool_or_library();
+        assert!((known + class.unknown() - 1.0).abs() < 1e-9);
+    }
 }
 
 #[test]
