@@ -1,7 +1,8 @@
 //! From keys with a moment each to a table that never exceeds its bound.
 //!
-//! Knows nothing of what the keys mean. When the table is full, the entry with the earliest moment leaves;
-//! equal moments leave in order of their key, so that the same inputs always send the same entry away.
+//! Knows nothing of what the keys mean. When the table is full, the entry with the earliest moment
+//! leaves; equal moments leave in order of their key, so that the same inputs always send the same
+//! entry away.
 
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};

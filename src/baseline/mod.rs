@@ -1,8 +1,9 @@
 //! From what hosts do to what is usual for a role.
 //!
-//! Decides nothing: how many bits a rarity is worth is `detect`'s business. What spans hosts is read as of
-//! the last closed epoch (one hour of capture time) and merged in any order; what is known of one host
-//! alone is immediate. Every table keeps the bound it is given and counts whom it sent away.
+//! Decides nothing: how many bits a rarity is worth is `detect`'s business. What spans hosts is
+//! read as of the last closed epoch (one hour of capture time) and merged in any order; what is
+//! known of one host alone is immediate. Every table keeps the bound it is given and counts whom it
+//! sent away.
 
 pub mod bounded;
 pub mod names;

@@ -1,8 +1,9 @@
 //! From DNS answers to the name that a client meant by an address.
 //!
-//! Keeps no answer of one client for another: who asked decides what an address is called. A name is
-//! good for its time to live and one hour of grace. Bounded by `dns_memory_max` (client, address) pairs, with
-//! at most [`NAMES_MAX`] names each; the pair whose answers expire first leaves.
+//! Keeps no answer of one client for another: who asked decides what an address is called. A name
+//! is good for its time to live and one hour of grace. Bounded by `dns_memory_max` (client,
+//! address) pairs, with at most [`NAMES_MAX`] names each; the pair whose answers expire first
+//! leaves.
 
 use super::Bounded;
 use crate::time::{Span, Timestamp};
@@ -14,7 +15,8 @@ use std::net::IpAddr;
 pub const GRACE: Span = Span::from_secs(3600);
 /// Times to live above a day are read as a day.
 const TTL_MAX: u32 = 86_400;
-/// Names kept of one (client, address); shared addresses of large hosters answer to a few at a time.
+/// Names kept of one (client, address); shared addresses of large hosters answer to a few at a
+/// time.
 pub const NAMES_MAX: usize = 4;
 
 /// The names that clients were given addresses for.

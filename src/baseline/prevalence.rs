@@ -1,9 +1,10 @@
 //! From marks that hosts leave to how many members of a role show a thing.
 //!
-//! Judges nothing. Marks of the open epoch are not read before it closes, and closing merges them in any
-//! order, so no verdict depends on which host spoke first. Bounded by `max` marks in each of the two halves:
-//! of the open epoch the marks with the smallest hashes stay (a sample that no order changes), of the
-//! closed ones the most recent. A mark is forgotten thirty days after it was last left.
+//! Judges nothing. Marks of the open epoch are not read before it closes, and closing merges them
+//! in any order, so no verdict depends on which host spoke first. Bounded by `max` marks in each of
+//! the two halves: of the open epoch the marks with the smallest hashes stay (a sample that no
+//! order changes), of the closed ones the most recent. A mark is forgotten thirty days after it was
+//! last left.
 
 use foldhash::quality::FixedState;
 use serde::{Deserialize, Serialize};
@@ -82,7 +83,8 @@ impl Prevalence {
         self.open.remove(&(mark.hash(), mark));
     }
 
-    /// How many hosts of `role` other than `host` have shown `subject`, as of the last closed epoch.
+    /// How many hosts of `role` other than `host` have shown `subject`, as of the last closed
+    /// epoch.
     pub fn others(&self, role: &str, subject: Subject, host: IpAddr) -> u64 {
         match self.closed.get(&(Box::from(role), subject)) {
             Some(hosts) => (hosts.len() - usize::from(hosts.contains_key(&host))) as u64,

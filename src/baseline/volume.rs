@@ -1,7 +1,8 @@
 //! From the upload bytes of single flows to the range that is usual for a role and a service.
 //!
-//! Holds no value of a flow, only counts by size, to one significant digit. Read as of the last closed epoch;
-//! counts halve every fourteen days of capture time. Bounded by `max` histograms of at most 2.5 kB.
+//! Holds no value of a flow, only counts by size, to one significant digit. Read as of the last
+//! closed epoch; counts halve every fourteen days of capture time. Bounded by `max` histograms of
+//! at most 2.5 kB.
 
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -92,7 +93,8 @@ impl Volumes {
             .saturating_record(bytes.max(1));
     }
 
-    /// The usual upload of a flow to `service` in `role`; none before [`SAMPLES_MIN`] flows were seen.
+    /// The usual upload of a flow to `service` in `role`; none before [`SAMPLES_MIN`] flows were
+    /// seen.
     pub fn range(&self, role: &str, service: &str) -> Option<Range> {
         let uploads = self.closed.get(&(Box::from(role), Box::from(service)))?;
         let n = uploads.0.len();
@@ -103,8 +105,8 @@ impl Volumes {
         })
     }
 
-    /// Closes the epoch before `epoch`: what was recorded in it counts from now on. Of more than `max`
-    /// histograms the ones with the fewest flows leave.
+    /// Closes the epoch before `epoch`: what was recorded in it counts from now on. Of more than
+    /// `max` histograms the ones with the fewest flows leave.
     pub fn close_epoch(&mut self, before: i64, epoch: i64, max: usize) {
         let halvings = epoch.div_euclid(HALVING_EPOCHS) - before.div_euclid(HALVING_EPOCHS);
         for _ in 0..halvings.clamp(0, 32) {

@@ -1,8 +1,8 @@
 //! From a TOML file to [`Settings`].
 //!
-//! Part of the shell: it reads one file and nothing else of the machine. Every key may be left out; its default is
-//! the one that `deploy/tapir.toml` shows. A key that is not known is an error, and an error names the file, the
-//! line and what to do.
+//! Part of the shell: it reads one file and nothing else of the machine. Every key may be left out;
+//! its default is the one that `deploy/tapir.toml` shows. A key that is not known is an error, and
+//! an error names the file, the line and what to do.
 
 mod limits;
 mod source;
@@ -151,7 +151,8 @@ fn unwritten<T>(value: T) -> Spanned<T> {
 }
 
 impl Default for NetworkTable {
-    /// Addresses that are not routed: RFC 1918, 6598 (carrier-grade NAT), 3927 and 4291 (link-local), 4193.
+    /// Addresses that are not routed: RFC 1918, 6598 (carrier-grade NAT), 3927 and 4291
+    /// (link-local), 4193.
     fn default() -> Self {
         let networks = [
             "10.0.0.0/8",

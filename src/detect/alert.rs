@@ -1,7 +1,7 @@
 //! From a verdict to an alert that explains itself.
 //!
-//! Decides nothing any more. Every number in it can be computed again from the others; the same inputs give the
-//! same bytes.
+//! Decides nothing any more. Every number in it can be computed again from the others; the same
+//! inputs give the same bytes.
 
 use super::an1190::{CONFIDENCE_CAP, Case, N_HALF, NamedBy, Verdict};
 use super::attack::{Analytic, Mitre};
@@ -13,7 +13,8 @@ use crate::observe::FlowId;
 use crate::time::Timestamp;
 use serde::Serialize;
 
-/// An alert. As JSON it is one line of `alerts.log`; the fields that are left out there are for `notice.log`.
+/// An alert. As JSON it is one line of `alerts.log`; the fields that are left out there are for
+/// `notice.log`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Alert {
     /// The moment it was raised.

@@ -1,29 +1,33 @@
-//! From one host's use of one popular web service to evidence that a tool or script uses it out of place.
+//! From one host's use of one popular web service to evidence that a tool or script uses it out of
+//! place.
 //!
-//! ATT&CK AN1190 (T1102), as far as the network alone shows it. Does not see processes: what runs, and who
-//! started it, is for an endpoint agent to say, and without one no alert is above medium.
+//! ATT&CK AN1190 (T1102), as far as the network alone shows it. Does not see processes: what runs,
+//! and who started it, is for an endpoint agent to say, and without one no alert is above medium.
 //!
-//! Nothing is judged before [`RequestFrequency`](super::settings::RequestFrequency) is met: two exchanges within
-//! a day over all flows of the host to the service, or one that uploads at least 100 kB. So **a single webhook
-//! POST raises nothing**; the second one within a day is judged together with it. And nothing is judged
-//! without peers: the host's role must have another member, as of the last closed epoch.
+//! Nothing is judged before [`RequestFrequency`](super::settings::RequestFrequency) is met: two
+//! exchanges within a day over all flows of the host to the service, or one that uploads at least
+//! 100 kB. So **a single webhook POST raises nothing**; the second one within a day is judged
+//! together with it. And nothing is judged without peers: the host's role must have another member,
+//! as of the last closed epoch.
 //!
-//! Evidence, by its stable identifier (p = (k + 1)/(n + 2), the share of the role's other members that use
-//! the service, k of n):
+//! Evidence, by its stable identifier (p = (k + 1)/(n + 2), the share of the role's other members
+//! that use the service, k of n):
 //!
 //! | identifier | group | bits |
 //! |---|---|---|
 //! | `role.service_rarity` | destination rarity | −log2 p |
-//! | `host.first_use` | destination rarity | (1 − p) · min(3, log2(d + 2)), d earlier active days, d ≥ 1 |
-//! | `context.server_to_chat` | context | (1 − p) · 5, for chat, paste and webhook services from servers |
+//! | `host.first_use` | destination rarity | (1 − p) · min(3, log2(d + 2)), d ≥ 1 earlier days |
+//! | `context.server_to_chat` | context | (1 − p) · 5: server to chat, paste, webhook |
 //! | `context.webhook_or_bot_api` | context | (1 − p) · 3 |
-//! | `fp.role_rarity` | client fingerprint | (1 − P(browser)) · −log2((k + 1)/(n + 2)) of the JA4 |
-//! | `fp.non_browser` | client fingerprint | −log2((t + 1)/(u + 2)), at most 3, t of u users without the application |
+//! | `fp.role_rarity` | client fingerprint | −(1 − P(browser)) · log2((k + 1)/(n + 2)) of the JA4 |
+//! | `fp.non_browser` | client fingerprint | −log2((t + 1)/(u + 2)), at most 3 |
 //! | `direction.upload_skew` | direction | 4, for PCR above 0.5 and more than 1 MB in 5 min |
 //!
-//! Two weights are ours: context counts as far as the role does *not* share it, so that what is common among
-//! peers stays weak; a rare fingerprint counts as far as it is no browser's, since browsers are not what
-//! this analytic describes.
+//! (t of u users of the service in the role use it without its application.)
+//!
+//! Two weights are ours: context counts as far as the role does *not* share it, so that what is
+//! common among peers stays weak; a rare fingerprint counts as far as it is no browser's, since
+//! browsers are not what this analytic describes.
 
 use super::catalogue::{Category, HostRole, Match};
 use super::client::ClientClass;
@@ -204,8 +208,8 @@ fn server_to_chat(case: &Case<'_>) -> Option<Item> {
     Some(item)
 }
 
-/// Hosts that exist for programs. Where browsers use the same host, or several products share it, a tool's
-/// fingerprint must say that a program calls.
+/// Hosts that exist for programs. Where browsers use the same host, or several products share it, a
+/// tool's fingerprint must say that a program calls.
 fn webhook_or_bot_api(case: &Case<'_>) -> Option<Item> {
     let does = |role| case.found.does(role);
     let category = case.found.service.category;

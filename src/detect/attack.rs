@@ -1,7 +1,7 @@
 //! From an analytic to its place in MITRE ATT&CK.
 //!
-//! Identifiers only; no text of ATT&CK is quoted here. "ATT&CK" is a registered trademark of The MITRE
-//! Corporation; Tapir is not affiliated with or endorsed by MITRE.
+//! Identifiers only; no text of ATT&CK is quoted here. "ATT&CK" is a registered trademark of The
+//! MITRE Corporation; Tapir is not affiliated with or endorsed by MITRE.
 
 use serde::{Deserialize, Serialize};
 

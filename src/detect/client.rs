@@ -1,8 +1,9 @@
 //! From a client hello to what kind of program sent it.
 //!
-//! Says browser or not, never good or bad: thousands of honest tools share the stacks of scripts. A JA4
-//! that was recorded from a known client (`clients.json`) decides; otherwise the hello's structure does. The
-//! probabilities are set by hand from what those stacks send, not fitted on a labelled corpus.
+//! Says browser or not, never good or bad: thousands of honest tools share the stacks of scripts. A
+//! JA4 that was recorded from a known client (`clients.json`) decides; otherwise the hello's
+//! structure does. The probabilities are set by hand from what those stacks send, not fitted on a
+//! labelled corpus.
 
 use crate::observe::HelloTraits;
 use serde::{Deserialize, Serialize};
@@ -93,7 +94,8 @@ struct Row {
 }
 
 impl Clients {
-    /// The shipped table. A JA4 that clients of several classes share decides nothing and is left out.
+    /// The shipped table. A JA4 that clients of several classes share decides nothing and is left
+    /// out.
     pub fn shipped() -> Clients {
         let table: Table = serde_json::from_str(SHIPPED).expect("a test reads the shipped table");
         let mut clients: BTreeMap<Box<str>, Option<Class>> = BTreeMap::new();
@@ -125,9 +127,9 @@ impl Clients {
     }
 }
 
-/// What the structure of a hello tells. Only BoringSSL (Chromium, Safari's and Android's stacks) greases
-/// (RFC 8701); only Chromium offers application settings; certificate compression and ECH come from browsers;
-/// OpenSSL, GnuTLS, Go, rustls and Java send none of these by default.
+/// What the structure of a hello tells. Only BoringSSL (Chromium, Safari's and Android's stacks)
+/// greases (RFC 8701); only Chromium offers application settings; certificate compression and ECH
+/// come from browsers; OpenSSL, GnuTLS, Go, rustls and Java send none of these by default.
 fn structural(hello: &HelloTraits, alpn: &[impl AsRef<[u8]>]) -> ClientClass {
     let h2 = alpn.iter().any(|protocol| protocol.as_ref() == b"h2");
     let browser_marks = u8::from(hello.compress_certificate) + u8::from(hello.ech);

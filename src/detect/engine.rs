@@ -1,7 +1,7 @@
 //! From observations in capture order to the cases that an analytic judges.
 //!
-//! Joins a TLS session with its flow by uid, names destinations, remembers who uses what, and gives each
-//! alert its identity. Judges nothing itself.
+//! Joins a TLS session with its flow by uid, names destinations, remembers who uses what, and gives
+//! each alert its identity. Judges nothing itself.
 
 use super::Alert;
 use super::alert::Occasion;
@@ -382,8 +382,8 @@ impl Raised {
     }
 }
 
-/// The name of the server by its certificate: only where every name in it belongs to one service, since a
-/// certificate of a delivery network names many.
+/// The name of the server by its certificate: only where every name in it belongs to one service,
+/// since a certificate of a delivery network names many.
 fn name_by_certificate(settings: &Settings, tls: &TlsSession) -> Option<(BString, NamedBy)> {
     let names = || {
         tls.certificate_names

@@ -1,7 +1,7 @@
 //! From single findings to a sum of bits, a score and a tier.
 //!
-//! Knows no analytic. Bits are kept in hundredths, so sums are exact and print the same everywhere. One group
-//! of evidence never alerts alone: an [`Evidence`] cannot be made without two.
+//! Knows no analytic. Bits are kept in hundredths, so sums are exact and print the same everywhere.
+//! One group of evidence never alerts alone: an [`Evidence`] cannot be made without two.
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -29,7 +29,8 @@ impl Bits {
         Bits((bits * 100.0).round() as i32)
     }
 
-    /// The rarity of what `k` of `n` others show: −log2[(k + 1)/(n + 2)]. With nobody to compare with, 1 bit.
+    /// The rarity of what `k` of `n` others show: −log2[(k + 1)/(n + 2)]. With nobody to compare
+    /// with, 1 bit.
     pub fn rarity(k: u64, n: u64) -> Bits {
         Bits::new(-((k as f64 + 1.0) / (n as f64 + 2.0)).log2())
     }
@@ -64,7 +65,8 @@ impl Serialize for Bits {
     }
 }
 
-/// A kind of evidence that is independent of the others; within one only the strongest finding counts.
+/// A kind of evidence that is independent of the others; within one only the strongest finding
+/// counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
@@ -240,8 +242,8 @@ fn groups_positive<'a>(items: impl IntoIterator<Item = &'a Item>) -> usize {
         .len()
 }
 
-/// Sums the groups: of each its strongest finding up to the cap; negative bits only where nothing speaks for
-/// the analytic.
+/// Sums the groups: of each its strongest finding up to the cap; negative bits only where nothing
+/// speaks for the analytic.
 fn total<'a>(items: impl Iterator<Item = &'a Item> + Clone) -> Bits {
     let group_bits = |group: Group| {
         let bits = items
@@ -301,7 +303,8 @@ impl Tiers {
         even: Bits::whole(12),
     };
 
-    /// The tier of `total` bits from `groups` groups; high asks for a third group where no endpoint speaks.
+    /// The tier of `total` bits from `groups` groups; high asks for a third group where no endpoint
+    /// speaks.
     pub fn tier(&self, total: Bits, groups: usize, endpoint: bool) -> Option<Tier> {
         let groups_high = if endpoint { 2 } else { 3 };
         if groups < 2 || total < self.low {

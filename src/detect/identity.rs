@@ -1,6 +1,7 @@
 //! From what something is made of to a short name for it.
 //!
-//! Not a secret and not a signature. 128 bits of SHA-256: two things share a name by accident never.
+//! Not a secret and not a signature. 128 bits of SHA-256: two things share a name by accident
+//! never.
 
 use ring::digest::{Context, SHA256};
 use std::fmt::Write;

@@ -1,8 +1,9 @@
 //! From observations to alerts that explain themselves.
 //!
-//! Reads no packet and suppresses nothing. A flow is judged when it is over. What is known of the host itself
-//! counts at once; what spans hosts is read as of the last closed epoch, so no verdict depends on which
-//! host spoke first. Every table is bounded by [`Limits`]; [`Engine::evictions`] counts who had to leave.
+//! Reads no packet and suppresses nothing. A flow is judged when it is over. What is known of the
+//! host itself counts at once; what spans hosts is read as of the last closed epoch, so no verdict
+//! depends on which host spoke first. Every table is bounded by [`Limits`]; [`Engine::evictions`]
+//! counts who had to leave.
 
 pub mod alert;
 pub mod an1190;

@@ -1,7 +1,7 @@
 //! From what the operator decided to what the detector asks for.
 //!
-//! Reads no file: `config` builds it. Everything is set; what the operator left out has its documented
-//! default by then.
+//! Reads no file: `config` builds it. Everything is set; what the operator left out has its
+//! documented default by then.
 
 use super::catalogue::Catalogue;
 use super::client::Clients;
@@ -41,8 +41,8 @@ pub struct Role {
 /// Rules of analytic AN1190, by ATT&CK's mutable elements. Its HostnamePattern is the catalogue.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct An1190 {
-    /// ParentProcess: parents that make a call out unusual. Only an endpoint agent can tell a parent, so
-    /// without one they are named in the alert as what to look for.
+    /// ParentProcess: parents that make a call out unusual. Only an endpoint agent can tell a
+    /// parent, so without one they are named in the alert as what to look for.
     pub parent_process: Vec<Box<str>>,
     /// RequestFrequency: how much a host must have asked of a service before it is judged.
     pub request_frequency: RequestFrequency,

@@ -1,7 +1,7 @@
 //! From answered flows to what is known of the site's hosts.
 //!
-//! Judges nothing. A host's own days count at once; what other hosts do is told as of the last closed epoch.
-//! Bounded by `baseline_keys_max` hosts and marks, and [`VOLUMES_MAX`] histograms.
+//! Judges nothing. A host's own days count at once; what other hosts do is told as of the last
+//! closed epoch. Bounded by `baseline_keys_max` hosts and marks, and [`VOLUMES_MAX`] histograms.
 
 use super::an1190::Peers;
 use super::identity;
@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// Things that one host can mark in one epoch: a host that changes its fingerprint with every flow must not
-/// push others out of the baseline. A browser's host shows tens of services and fingerprints.
+/// Things that one host can mark in one epoch: a host that changes its fingerprint with every flow
+/// must not push others out of the baseline. A browser's host shows tens of services and
+/// fingerprints.
 const HOST_MARKS_MAX: usize = 64;
 /// Histograms of upload: roles times services, of at most 2.5 kB each.
 const VOLUMES_MAX: usize = 4096;
@@ -73,8 +74,8 @@ impl Site {
         }
     }
 
-    /// Notes that a member opened a flow that was answered, with the fingerprint `ja4` if it showed one;
-    /// tells on how many earlier days it was active.
+    /// Notes that a member opened a flow that was answered, with the fingerprint `ja4` if it showed
+    /// one; tells on how many earlier days it was active.
     pub fn touch(
         &mut self,
         limits: &Limits,

@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 
 /// Flows remembered of one host and service; an alert lists them.
 pub const FLOWS_MAX: usize = 16;
-/// The window of the upload skew (ATT&CK AN1189, DataTransferThreshold: more than 1 MB in less than 5 min).
+/// The window of the upload skew (ATT&CK AN1189, DataTransferThreshold: more than 1 MB in less than
+/// 5 min).
 pub const SKEW_WINDOW: Span = Span::from_secs(300);
 
 /// One flow to the service.

@@ -1,9 +1,9 @@
 //! From a host name to the web service behind it.
 //!
-//! Knows names, not addresses, and judges none of them. `services.json` is the shipped seed with the
-//! source of every host; the configuration adds to it. An exact name wins over a suffix and a longer suffix
-//! over a shorter one; `*.x` means `x` and everything below it. Names above 253 bytes (RFC 1035, section
-//! 2.3.4) match nothing.
+//! Knows names, not addresses, and judges none of them. `services.json` is the shipped seed with
+//! the source of every host; the configuration adds to it. An exact name wins over a suffix and a
+//! longer suffix over a shorter one; `*.x` means `x` and everything below it. Names above 253 bytes
+//! (RFC 1035, section 2.3.4) match nothing.
 
 #[cfg(test)]
 mod tests;
@@ -136,8 +136,8 @@ impl Catalogue {
         }
     }
 
-    /// The shipped catalogue. Its entries may be public suffixes (`workers.dev`): there the customer's label
-    /// tells the owner, and [`Match::object`] keeps it.
+    /// The shipped catalogue. Its entries may be public suffixes (`workers.dev`): there the
+    /// customer's label tells the owner, and [`Match::object`] keeps it.
     pub fn shipped() -> Catalogue {
         let file: File = serde_json::from_str(SHIPPED).expect("a test reads the shipped catalogue");
         let mut catalogue = Catalogue::empty();
@@ -157,7 +157,8 @@ impl Catalogue {
         catalogue
     }
 
-    /// Adds the hosts that `pattern` matches to `service`; what is known of that very pattern is replaced.
+    /// Adds the hosts that `pattern` matches to `service`; what is known of that very pattern is
+    /// replaced.
     ///
     /// # Errors
     /// When the pattern is no host name, or would match names of many owners.
@@ -231,8 +232,9 @@ impl Catalogue {
 }
 
 impl Match<'_> {
-    /// What an alert about `name` is about: the service, and where customers have names of their own below
-    /// it, the customer. Content delivery is not told apart by customer: every site has some.
+    /// What an alert about `name` is about: the service, and where customers have names of their
+    /// own below it, the customer. Content delivery is not told apart by customer: every site has
+    /// some.
     pub fn object(&self, name: &[u8]) -> String {
         let id = &self.service.id;
         let by_customer = self.roles.contains(&HostRole::Tenant);
@@ -261,7 +263,8 @@ impl Match<'_> {
     }
 }
 
-/// A name as text: lower case, no final dot; `?` for what no host name holds, so that it can be shown.
+/// A name as text: lower case, no final dot; `?` for what no host name holds, so that it can be
+/// shown.
 pub fn name_text(name: &[u8]) -> Option<String> {
     let name = name.strip_suffix(b".").unwrap_or(name);
     if name.is_empty() || name.len() > NAME_BYTES_MAX {
