@@ -2,6 +2,7 @@
 //!
 //! A row is mostly numbers, so this is where the time of writing a log goes.
 
+use crate::net::Mac;
 use std::io::Write;
 use std::net::IpAddr;
 
@@ -76,6 +77,16 @@ pub(super) fn write_addr(addr: IpAddr, out: &mut Vec<u8>) {
     }
 }
 
+/// Appends `mac` as its display does, which is most of the time of a row where a row has two.
+pub(super) fn write_mac(mac: Mac, out: &mut Vec<u8>) {
+    for (index, byte) in mac.0.into_iter().enumerate() {
+        if index > 0 {
+            out.push(b':');
+        }
+        write_hex(byte, out);
+    }
+}
+
 /// Appends what `value` displays; writing to memory cannot fail.
 pub(super) fn write_display(value: impl std::fmt::Display, out: &mut Vec<u8>) {
     let _ = write!(out, "{value}");
@@ -83,9 +94,7 @@ pub(super) fn write_display(value: impl std::fmt::Display, out: &mut Vec<u8>) {
 
 /// Appends `byte` as two lower-case hexadecimal digits.
 pub(super) fn write_hex(byte: u8, out: &mut Vec<u8>) {
-    for nibble in [byte >> 4, byte & 15] {
-        out.extend(HEX.get(usize::from(nibble)));
-    }
+    out.extend_from_slice(&[byte >> 4, byte & 15].map(|nibble| HEX[usize::from(nibble)]));
 }
 
 #[cfg(test)]
@@ -130,6 +139,12 @@ mod tests {
             assert_eq!(text(|out| write_seconds(nanos, out)), fixed);
             assert_eq!(text(|out| write_seconds_trimmed(nanos, out)), trimmed);
         }
+    }
+
+    #[test]
+    fn link_addresses_are_written_as_they_display() {
+        let mac = Mac([0, 0x1f, 0xf1, 9, 0xa0, 0xff]);
+        assert_eq!(text(|out| write_mac(mac, out)), mac.to_string());
     }
 
     #[test]

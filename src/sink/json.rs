@@ -5,7 +5,9 @@
 //! wire.
 
 use super::cut::Cut;
-use super::digits::{write_addr, write_count, write_display, write_hex, write_seconds_trimmed};
+use super::digits::{
+    write_addr, write_count, write_display, write_hex, write_mac, write_seconds_trimmed,
+};
 use crate::record::{Row, Value};
 
 /// Bytes that stand for themselves within a JSON string: all but control bytes, quote and
@@ -86,7 +88,7 @@ fn write_quoted(value: Value<'_>, cut: &mut Cut, out: &mut Vec<u8>) {
     match value {
         Value::Addr(addr) => write_addr(addr, out),
         Value::Uid(uid) => write_display(uid, out),
-        Value::Mac(mac) => write_display(mac, out),
+        Value::Mac(mac) => write_mac(mac, out),
         Value::Name(name) => out.extend_from_slice(name.as_bytes()),
         Value::Text(text) => write_text(cut.text(text), out),
         Value::Joined(parts) => {
@@ -102,6 +104,9 @@ fn write_quoted(value: Value<'_>, cut: &mut Cut, out: &mut Vec<u8>) {
 }
 
 fn write_text(text: &[u8], out: &mut Vec<u8>) {
+    if text.is_ascii() && text.iter().all(|byte| PLAIN[usize::from(*byte)]) {
+        return out.extend_from_slice(text);
+    }
     for chunk in text.utf8_chunks() {
         write_valid(chunk.valid().as_bytes(), out);
         for byte in chunk.invalid() {

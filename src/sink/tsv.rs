@@ -6,7 +6,7 @@
 use super::calendar::DateTime;
 use super::cut::Cut;
 use super::digits::{
-    write_addr, write_count, write_display, write_hex, write_padded, write_seconds,
+    write_addr, write_count, write_display, write_hex, write_mac, write_padded, write_seconds,
 };
 use crate::record::{Column, List, Row, Schema, Value};
 use crate::time::Timestamp;
@@ -112,7 +112,7 @@ fn write_scalar(value: Value<'_>, in_list: bool, cut: &mut Cut, out: &mut Vec<u8
         Value::Bool(truth) => out.push(if truth { b'T' } else { b'F' }),
         Value::Addr(addr) => write_addr(addr, out),
         Value::Uid(uid) => write_display(uid, out),
-        Value::Mac(mac) => write_display(mac, out),
+        Value::Mac(mac) => write_mac(mac, out),
         Value::Name(name) => out.extend_from_slice(name.as_bytes()),
         Value::Text(text) => write_text(cut.text(text), in_list, out),
         Value::Joined(parts) => write_joined(parts, cut, out),
