@@ -3,6 +3,8 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)] // The shell.
 
 use clap::Parser;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 use tapir::capture::CaptureError;
@@ -49,15 +51,17 @@ fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     }
     let took = started.elapsed();
     let summary = Summary::new(&replayed.outcome, replayed.filtered, took, &replay.log_dir);
+    let mut text = String::new();
     match args.json_summary {
-        true => println!("{}", serde_json::to_string(&summary)?),
+        true => text = serde_json::to_string(&summary)? + "\n",
         false => {
-            print!("{summary}");
+            write!(text, "{summary}")?;
             for alert in &replayed.outcome.told.alerts {
-                println!("\n{alert}");
+                writeln!(text, "\n{alert}")?;
             }
         }
     }
+    print(&text)?;
     Ok(match replayed.damaged.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(3),
@@ -75,11 +79,19 @@ fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let started = Instant::now();
     let watched = live.run(settings(&args.common)?)?;
     let took = started.elapsed();
-    print!(
-        "{}",
-        Summary::new(&watched.outcome, 0, took, &live.log_dir).with_drops(watched.dropped)
-    );
+    let summary =
+        Summary::new(&watched.outcome, 0, took, &live.log_dir).with_drops(watched.dropped);
+    print(&summary.to_string())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what a reader may stop reading: one that went away, as `head` does, is no failure.
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 /// The configuration, with what the command line says on top.

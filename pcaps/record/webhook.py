@@ -35,15 +35,21 @@ urllib.request.urlopen(urllib.request.Request(sys.argv[1], body, headers)).read(
 """
 
 
-def tools(lab, name):
-    """What a server runs to fetch something from `name`."""
+# Few servers run Python of their own: what half of a role shows would be no evidence on one of them.
+PYTHON_HOSTS = SERVERS[::9]
+
+
+def tools(lab, host, name):
+    """What `host`, a server, may run to fetch something from `name`."""
     url = f"https://{name}/package.bin"
-    return [
+    tools = [
         ["curl", "-sS", "-o", "/dev/null", url],
         ["wget", "-q", "-O", "/dev/null", f"--ca-certificate={lab.dir}/ca.pem", url],
-        ["/usr/bin/python3", "-c", FETCH, url],
         ["openssl", "s_client", "-connect", f"{name}:443", "-servername", name],
     ]
+    if host in PYTHON_HOSTS:
+        tools.append(["/usr/bin/python3", "-c", FETCH, url])
+    return tools
 
 
 def plan(lab):
@@ -53,7 +59,7 @@ def plan(lab):
         for start in (180, 2400, 4500, 6300, 8100):
             name = rng.choice(MIRRORS)
             at = start + rng.uniform(0, 900)
-            pieces.append((at, host, rng.choice(tools(lab, name)), False))
+            pieces.append((at, host, rng.choice(tools(lab, host, name)), False))
     for n in range(6):
         pieces.append((8520 + n * 47 + rng.uniform(0, 30), SCRIPT_HOST,
                        post("discord.com", "content", 200 + 40 * n), True))

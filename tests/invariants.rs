@@ -1,0 +1,150 @@
+//! What may not matter does not: ticks, threads, restarts, and how small the tables are.
+
+mod captures;
+
+use captures::{Owned, drain, frames, lines, names, settings, tiny};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use tapir::run::engine::Engine;
+use tapir::run::output::Output;
+use tapir::sensor::settings::Settings;
+use tapir::sensor::{Line, Sensor};
+use tapir::sink::{Format, LogDir};
+use tapir::time::{Span, Timestamp};
+
+/// Captures with their settings; each also with tables that overflow.
+fn cases() -> Vec<(String, Settings, Vec<Owned>)> {
+    let mut cases = Vec::new();
+    for name in names() {
+        let frames = frames(&name);
+        let settings = settings(&name);
+        cases.push((
+            format!("{name}, tiny"),
+            tiny(settings.clone()),
+            frames.clone(),
+        ));
+        cases.push((name, settings, frames));
+    }
+    cases
+}
+
+/// The logs of `frames` on `workers` threads, by file name.
+fn logs(settings: &Settings, frames: &[Owned], workers: usize) -> BTreeMap<String, Vec<u8>> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let logs = LogDir::create(folder.path(), Format::Zeek).expect("logs can be made");
+    let mut engine = Engine::start(settings.clone(), workers, Output::new(logs));
+    frames
+        .iter()
+        .for_each(|owned| engine.handle_frame(&owned.frame()));
+    engine.finish().expect("logs can be written");
+    read_folder(folder.path())
+}
+
+fn read_folder(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder).expect("the folder is there");
+    let read = |path: &Path| fs::read(path).expect("a log can be read");
+    entries
+        .map(|entry| entry.expect("a directory entry").path())
+        .map(|path| {
+            (
+                path.file_name().expect("a name").to_string_lossy().into(),
+                read(&path),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_number_of_workers_changes_no_log() {
+    for (name, settings, frames) in cases() {
+        let one = logs(&settings, &frames, 1);
+        assert!(one.contains_key("conn.log"), "{name} has flows");
+        for workers in [2, 3, 8] {
+            let several = logs(&settings, &frames, workers);
+            assert!(
+                one == several,
+                "{name}: {workers} workers write other logs than one"
+            );
+        }
+    }
+}
+
+#[test]
+fn tiny_tables_evict() {
+    let frames = frames("webhook");
+    let mut sensor = Sensor::new(tiny(settings("webhook")));
+    frames
+        .iter()
+        .for_each(|owned| sensor.handle_frame(&owned.frame()));
+    assert!(
+        sensor.parts().counters().flows_evicted > 0,
+        "or the cases above show too little"
+    );
+}
+
+/// The lines of `frames` when the sensor is saved and restored after each of `cuts` frames.
+fn restored(settings: &Settings, frames: &[Owned], cuts: &[usize]) -> Vec<(Timestamp, Line)> {
+    let mut sensor = Sensor::new(settings.clone());
+    let mut lines = Vec::new();
+    for (index, owned) in frames.iter().enumerate() {
+        if cuts.contains(&index) {
+            sensor.flush();
+            drain(&mut sensor, &mut lines);
+            let state = sensor.save();
+            sensor = Sensor::restore(settings.clone(), &state).expect("its own state is sound");
+        }
+        sensor.handle_frame(&owned.frame());
+    }
+    sensor.finish();
+    drain(&mut sensor, &mut lines);
+    lines
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn a_restart_anywhere_changes_no_line(shares in prop::collection::vec(0.0f64..1.0, 1..4)) {
+        for (name, settings, frames) in cases() {
+            let cut = |share: &f64| (share * frames.len() as f64) as usize;
+            let cuts: Vec<usize> = shares.iter().map(cut).collect();
+            let whole = lines(&settings, &frames);
+            prop_assert!(whole == restored(&settings, &frames, &cuts), "{name}, cut at {cuts:?}");
+        }
+    }
+
+    #[test]
+    fn ticks_change_no_line(every in 1usize..50, behind_ms in 0i64..5000) {
+        for (name, settings, frames) in cases() {
+            let mut sensor = Sensor::new(settings.clone());
+            let mut ticked = Vec::new();
+            for (index, owned) in frames.iter().enumerate() {
+                if index % every == 0 {
+                    let behind = Span::from_millis(behind_ms).as_nanos();
+                    sensor.handle_tick(Timestamp::from_nanos(owned.at.as_nanos() - behind));
+                }
+                sensor.handle_frame(&owned.frame());
+            }
+            sensor.finish();
+            drain(&mut sensor, &mut ticked);
+            prop_assert!(ticked == lines(&settings, &frames), "{name}");
+        }
+    }
+
+    #[test]
+    fn no_bytes_of_a_saved_state_make_restoring_fail_otherwise_than_by_saying_so(
+        at in any::<prop::sample::Index>(),
+        value in any::<u8>(),
+    ) {
+        let settings = settings("dns");
+        let mut sensor = Sensor::new(settings.clone());
+        frames("dns").iter().take(40).for_each(|owned| sensor.handle_frame(&owned.frame()));
+        sensor.flush();
+        let mut state = sensor.save();
+        let at = at.index(state.len());
+        state[at] = value;
+        drop(Sensor::restore(settings, &state));
+    }
+}
