@@ -1,8 +1,9 @@
 //! From lines to a file that ends at the end of a line.
 //!
-//! Only whole lines are handed to each write(2), a page at most, so that a run that is killed leaves
-//! whole lines; the one exception is a kill while a line is written that reaches into the next page.
-//! What a full disk does not take stays in the buffer, of at most [`FLUSH_AT`] bytes and one line.
+//! Only whole lines are handed to each write(2), a page at most, so that a run that is killed
+//! leaves whole lines; the one exception is a kill while a line is written that reaches into the
+//! next page. What a full disk does not take stays in the buffer, of at most [`FLUSH_AT`] bytes and
+//! one line.
 
 use super::SinkError;
 use std::fs::File;
@@ -12,9 +13,9 @@ use std::path::{Path, PathBuf};
 /// Bytes in the buffer at which it is written: some hundred lines.
 const FLUSH_AT: usize = 64 << 10;
 
-/// Bytes of a page. The system looks for a fatal signal before each page that a write(2) fills, and
-/// then leaves it at that: of 25 runs that did nothing but write, killed while they wrote 64 KiB at a
-/// time, 6 left half a line; of 60 that wrote by pages, 3 did.
+/// Bytes of a page. The system looks for a fatal signal before each page that a write(2) fills,
+/// and then leaves it at that: of 25 runs that did nothing but write 64 KiB at a time, 6 left half
+/// a line when they were killed; of 60 that wrote by pages, 3 did.
 const PAGE: usize = 4096;
 
 /// Where a log's bytes go.
