@@ -3,7 +3,9 @@
 //! Zeek's base columns, the operation code included.
 
 use super::{Bounds, List, Row, Schema, Value, columns, count, optional, put_flow, text, texts};
-use crate::inspect::dns::names::{opcode_name, qclass_name, qtype_name, rcode_name};
+use crate::inspect::dns::names::{
+    netbios_opcode_name, netbios_qtype_name, opcode_name, qclass_name, qtype_name, rcode_name,
+};
 use crate::observe::{DnsTransaction, FlowId};
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,9 @@ pub const SCHEMA: Schema = Schema {
     bounds: Bounds::DEFAULT,
 };
 
+/// The responder's port of the NetBIOS name service, whose numbers have names of their own.
+const NETBIOS: u16 = 137;
+
 /// A query and its answer, or either alone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DnsRow {
@@ -57,6 +62,11 @@ impl Row for DnsRow {
 
     fn values(&self, put: &mut dyn FnMut(Value<'_>)) {
         let transaction = self.transaction.as_ref();
+        let netbios = self.flow.responder.port == NETBIOS;
+        let (type_name, opcode_name): (fn(_) -> _, fn(_) -> _) = match netbios {
+            true => (netbios_qtype_name, netbios_opcode_name),
+            false => (qtype_name, opcode_name),
+        };
         put_flow(transaction.at, Some(&self.flow), put);
         put(Value::Name(self.flow.transport.name()));
         put(count(transaction.id));
@@ -64,7 +74,7 @@ impl Row for DnsRow {
         put(optional(transaction.query.as_ref(), text));
         for (number, name) in [
             (transaction.qclass, transaction.qclass.map(qclass_name)),
-            (transaction.qtype, transaction.qtype.map(qtype_name)),
+            (transaction.qtype, transaction.qtype.map(type_name)),
             (transaction.rcode, transaction.rcode.map(rcode_name)),
         ] {
             put(optional(number, count));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::observe::FlowSummary;
-use crate::record::samples::{flow, records, summary};
+use crate::record::samples::{flow, records, summary, transaction};
 
 /// A conn row's values by column name.
 fn conn(
@@ -137,4 +137,21 @@ fn an_anomaly_outside_of_any_flow_has_no_endpoints() {
     samples::weird("what").values(&mut |value| values.push(value == Value::Unset));
     let endpoints = [false, true, true, true, true, true];
     assert!(values.starts_with(&endpoints), "{values:?}");
+}
+
+#[test]
+fn a_netbios_query_has_the_names_of_netbios() {
+    for (port, name) in [(53, "SRV"), (137, "NBSTAT")] {
+        let mut flow = flow();
+        flow.responder.port = port;
+        let mut transaction = transaction();
+        transaction.qtype = Some(33);
+        let mut names = Vec::new();
+        DnsRow::new(flow, Box::new(transaction)).values(&mut |value| {
+            if let Value::Name(name) = value {
+                names.push(name.to_owned());
+            }
+        });
+        assert!(names.contains(&name.to_owned()), "{port}: {names:?}");
+    }
 }
