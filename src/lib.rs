@@ -1,7 +1,8 @@
 //! Tapir, a passive network sensor.
 //!
-//! It reads frames from a mirror port or a capture, follows their flows, reads what TLS and DNS say in clear,
-//! writes Zeek's logs, weighs what it saw in analytics of MITRE ATT&CK, and explains its alerts.
+//! It reads frames from a mirror port or a capture, follows their flows, reads what TLS and DNS say
+//! in clear, writes Zeek's logs, weighs what it saw in analytics of MITRE ATT&CK, and explains its
+//! alerts.
 //!
 //! # The path of a packet
 //!
@@ -17,23 +18,26 @@
 //! | [`record`] | observations and alerts | rows |
 //! | [`sink`] | rows | log files |
 //!
-//! The core (everything but [`capture`], [`sink`], [`run`], [`config`] and [`cli`]) is one function of frames,
-//! ticks, settings and the state it began with. [`sensor::Sensor`] is that function on one thread;
-//! [`run`] also runs it on several. What happens to a flow happens in one of 64 shards; what needs to see
-//! everything happens in one detector, which reads what spans hosts as of the last closed hour.
+//! The core (everything but [`capture`], [`sink`], [`run`], [`config`] and [`cli`]) is one function
+//! of frames, ticks, settings and the state it began with. [`sensor::Sensor`] is that function on
+//! one thread; [`run`] also runs it on several. What happens to a flow happens in one of 64 shards;
+//! what needs to see everything happens in one detector, which reads what spans hosts as of the
+//! last closed hour.
 //!
 //! # Invariants
 //!
-//! 1. Nothing in the core knows what time it is. Time enters with a frame or a tick and never goes back; a
-//!    timer acts as of its deadline, not of the moment it was noticed.
+//! 1. Nothing in the core knows what time it is. Time enters with a frame or a tick and never goes
+//!    back; a timer acts as of its deadline, not of the moment it was noticed.
 //! 2. No row depends on how many threads ran, or whether the run was live.
-//! 3. Nothing a peer on the wire does makes the core fail, allocate without bound, or go quadratic. Every
-//!    table has a bound in [`limits`], a rule for who leaves, and a counter for it.
-//! 4. No fingerprint is made from a truncated hello, and no number is shown before there are samples for it.
+//! 3. Nothing a peer on the wire does makes the core fail, allocate without bound, or go
+//!    quadratic. Every table has a bound in [`limits`], a rule for who leaves, and a counter for it.
+//! 4. No fingerprint is made from a truncated hello, and no number is shown before there are samples
+//!    for it.
 //! 5. No alert depends on an agent being there.
 //! 6. No evidence is hidden.
-//! 7. No row is left half-written by a crash.
-//! 8. No packet content is logged: metadata, sizes and times only, and what the protocols say in clear.
+//! 7. No acknowledged input and no written row is lost by an orderly stop.
+//! 8. No packet content is logged: metadata, sizes and times only, and what the protocols say in
+//!    clear.
 
 pub mod baseline;
 pub mod capture;

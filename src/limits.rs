@@ -1,12 +1,13 @@
 //! From nothing to every bound in the core, with its default and why.
 //!
-//! A bound that is per shard is the site's number divided by [`SHARDS`], so that what is evicted never
-//! depends on how many workers own the shards.
+//! A bound that is per shard is the site's number divided by [`SHARDS`], so that what is evicted
+//! never depends on how many workers own the shards.
 
 use crate::time::Span;
 use serde::{Deserialize, Serialize};
 
-/// Into how many shards flows hash. Fixed: a uid, an eviction or a timer must not depend on the machine.
+/// Into how many shards flows hash. Fixed: a uid, an eviction or a timer must not depend on the
+/// machine.
 pub const SHARDS: usize = 64;
 
 /// Bounds of the core. Counts are for the whole sensor, times are per flow.

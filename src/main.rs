@@ -1,5 +1,5 @@
-//! From the command line to one of the ways to run, and to an exit code: 0 done, 1 could not run, 2 wrong
-//! usage, 3 an input was damaged, 4 an input is no capture.
+//! From the command line to one of the ways to run, and to an exit code: 0 done, 1 could not run, 2
+//! wrong usage, 3 an input was damaged, 4 an input is no capture.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)] // The shell.
 
 use clap::Parser;

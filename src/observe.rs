@@ -1,6 +1,7 @@
 //! From the dissector's findings to the one thing that crosses to the detector.
 //!
-//! An [`Observation`] is owned, small and serialisable; whoever changes its shape raises [`VERSION`].
+//! An [`Observation`] is owned, small and serialisable; whoever changes its shape raises
+//! [`VERSION`].
 
 use crate::net::{Endpoint, Mac, Side, Transport, Uid};
 use crate::time::{Span, Timestamp};
@@ -134,8 +135,8 @@ pub struct FlowSummary {
     pub vlan: [Option<u16>; 2],
     /// Link-layer addresses of originator and responder.
     pub macs: [Option<Mac>; 2],
-    /// Starts of an exchange: client payload after at least two seconds without any from the client's side,
-    /// handshakes left out.
+    /// Starts of an exchange: client payload after at least two seconds without any from the
+    /// client's side, handshakes left out.
     pub exchanges: u32,
 }
 
@@ -151,7 +152,8 @@ impl FlowSummary {
 pub struct TlsSession {
     /// The moment of the first handshake record.
     pub at: Timestamp,
-    /// The version that the server chose (0x0303, also from supported_versions: 0x0304); SSLv2 is 0x0002.
+    /// The version that the server chose (0x0303, also from supported_versions: 0x0304); SSLv2 is
+    /// 0x0002.
     pub version: Option<u16>,
     /// The cipher suite that the server chose.
     pub cipher: Option<u16>,
@@ -233,7 +235,8 @@ pub struct Certificate {
     pub key_alg: Box<str>,
     /// Algorithm of the signature (`sha256WithRSAEncryption`).
     pub sig_alg: Box<str>,
-    /// `rsa`, `dsa`, `ecdsa`, or the algorithm of keys that have one size (`ED25519`); none for others.
+    /// `rsa`, `dsa`, `ecdsa`, or the algorithm of keys that have one size (`ED25519`); none for
+    /// others.
     pub key_type: Option<Box<str>>,
     /// Bits of the key.
     pub key_length: Option<u64>,

@@ -1,6 +1,7 @@
 //! From capture timestamps to moments, spans and deadlines.
 //!
-//! Nothing here can read a clock: a [`Timestamp`] is only ever made from a frame, a report or a tick.
+//! Nothing here can read a clock: a [`Timestamp`] is only ever made from a frame, a report or a
+//! tick.
 
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -28,7 +29,8 @@ impl Timestamp {
         Timestamp(nanos)
     }
 
-    /// The moment at `seconds` and `nanos` after the Unix epoch, saturating where 64 bits end (year 2262).
+    /// The moment at `seconds` and `nanos` after the Unix epoch, saturating where 64 bits end (year
+    /// 2262).
     pub fn from_parts(seconds: i64, nanos: u32) -> Timestamp {
         Timestamp(
             seconds
@@ -94,9 +96,10 @@ impl Sub<Timestamp> for Timestamp {
 
 /// Deadlines of numbered things, earliest first; equal deadlines leave in order of their number.
 ///
-/// A thing may be scheduled again at any time: what it was scheduled for before stays in the heap and is
-/// handed out too, so the owner checks on [`Timers::pop_due`] whether the deadline still holds. That keeps
-/// the cost of moving a deadline at nothing, which is what nearly every packet does.
+/// A thing may be scheduled again at any time: what it was scheduled for before stays in the heap
+/// and is handed out too, so the owner checks on [`Timers::pop_due`] whether the deadline still
+/// holds. That keeps the cost of moving a deadline at nothing, which is what nearly every packet
+/// does.
 #[derive(Clone, Debug, Default)]
 pub struct Timers {
     heap: BinaryHeap<Reverse<(Timestamp, u32)>>,

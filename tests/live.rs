@@ -1,8 +1,8 @@
 //! A live run and a replay of the same frames write the same rows.
 //!
-//! Two network namespaces joined by a veth: in one curl, wget and Python call a TLS server and a name server
-//! in the other, where `tapir run` and `tcpdump` watch a mirror port. Needs root and a few Debian
-//! packages; without them it says what is missing and passes.
+//! Two network namespaces joined by a veth: in one curl, wget and Python call a TLS server and a
+//! name server in the other, where `tapir run` and `tcpdump` watch a mirror port. Needs root and a
+//! few Debian packages; without them it says what is missing and passes.
 
 use std::fs;
 use std::path::Path;
@@ -17,8 +17,8 @@ const CLIENTS: &str = "tapir-live-c";
 const SERVERS: &str = "tapir-live-s";
 const LOGS: &[&str] = &["conn.log", "ssl.log", "dns.log"];
 
-/// Answers every question with no records. Its SO_TIMESTAMP (29) makes the kernel stamp frames on their
-/// way, not each ring for itself when it takes them.
+/// Answers every question with no records. Its SO_TIMESTAMP (29) makes the kernel stamp frames on
+/// their way, not each ring for itself when it takes them.
 const NAME_SERVER: &str = "
 import socket
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -84,7 +84,8 @@ fn missing() -> Option<String> {
     }
 }
 
-/// A command within a namespace, on the first processor: all frames then pass both rings in one order.
+/// A command within a namespace, on the first processor: all frames then pass both rings in one
+/// order.
 fn inside(space: &str, words: &[&str]) -> Command {
     let mut command = Command::new("ip");
     command
@@ -104,8 +105,9 @@ fn done(mut command: Command) {
 
 /// Mirrors both directions of s0 to m0, as a switch does to its mirror port.
 ///
-/// The two captures watch what m0 sends: the kernel stamps a sent frame once for all who capture. A TCP
-/// frame that arrives over a veth still carries its sender's departure time, and each ring stamps it anew.
+/// The two captures watch what m0 sends: the kernel stamps a sent frame once for all who capture. A
+/// TCP frame that arrives over a veth still carries its sender's departure time, and each ring
+/// stamps it anew.
 fn mirror(ip: &impl Fn(&str)) {
     ip(&format!("-n {SERVERS} link add m0 type veth peer name m1"));
     for link in ["m0", "m1"] {

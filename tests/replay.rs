@@ -1,4 +1,5 @@
-//! Golden logs: `pcaps/NAME.pcap` gives `fixtures/NAME/*.log`, byte for byte. `BLESS=1` rewrites them.
+//! Golden logs: `pcaps/NAME.pcap` gives `fixtures/NAME/*.log`, byte for byte. `BLESS=1` rewrites
+//! them.
 
 mod captures;
 

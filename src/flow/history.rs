@@ -39,7 +39,8 @@ impl History {
         new
     }
 
-    /// Counts an occurrence of `letter` (one of `C G T W`) and adds it at the 1st, 10th, 100th ... one.
+    /// Counts an occurrence of `letter` (one of `C G T W`) and adds it at the 1st, 10th, 100th ...
+    /// one.
     pub fn add_logarithmic(&mut self, side: Side, letter: u8) {
         let slot = match letter {
             b'C' => 0,

@@ -27,8 +27,9 @@ pub struct Keyed {
 }
 
 impl FlowKey {
-    /// The key of `packet`'s flow, and the packet's endpoints as the logs show them: for ICMP the type in
-    /// the source port, and in the destination port the type that answers it or else the code, as Zeek does.
+    /// The key of `packet`'s flow, and the packet's endpoints as the logs show them: for ICMP the
+    /// type in the source port, and in the destination port the type that answers it or else the
+    /// code, as Zeek does.
     pub fn of(packet: &Packet) -> Keyed {
         let (transport, src_port, dst_port, one_way) = match packet.transport {
             packet::Transport::Tcp(tcp) => (Transport::Tcp, tcp.src, tcp.dst, false),

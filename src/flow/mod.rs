@@ -1,7 +1,8 @@
 //! From packets to flows and streams.
 //!
 //! A [`Flow`] counts, keeps Zeek's history and puts TCP payload in order; what the payload says is
-//! `inspect`'s business. Per flow it holds the bounded out-of-order pieces and nothing else of the payload.
+//! `inspect`'s business. Per flow it holds the bounded out-of-order pieces and nothing else of the
+//! payload.
 
 pub mod history;
 pub mod key;
@@ -78,9 +79,16 @@ pub struct Outcome {
 }
 
 impl Flow {
-    /// The flow that `packet` opens; its originator is decided as Zeek does.
-    pub fn open(keyed: &Keyed, packet: &Packet, seed: u64, clock: Timestamp) -> Flow {
-        let flip = ports::is_reply_first(keyed, packet);
+    /// The flow that `packet` opens; its originator is decided as Zeek does, by the packet and its
+    /// ports. `reply_first` says that the payload shows an answer.
+    pub fn open(
+        keyed: &Keyed,
+        packet: &Packet,
+        reply_first: bool,
+        seed: u64,
+        clock: Timestamp,
+    ) -> Flow {
+        let flip = reply_first || ports::is_reply_first(keyed, packet);
         let (originator, responder) = match flip {
             true => (keyed.dst, keyed.src),
             false => (keyed.src, keyed.dst),

@@ -4,8 +4,8 @@ use super::key::Keyed;
 use crate::net::Transport;
 use crate::packet::{self, Packet};
 
-/// Whether the first packet seen of a flow comes from the responder: a SYN-ACK, or traffic picked up
-/// midstream from a port where servers listen to one where they do not. This is Zeek's rule.
+/// Whether the first packet seen of a flow comes from the responder: a SYN-ACK, or traffic picked
+/// up midstream from a port where servers listen to one where they do not. This is Zeek's rule.
 pub(super) fn is_reply_first(keyed: &Keyed, packet: &Packet) -> bool {
     match packet.transport {
         packet::Transport::Tcp(tcp) if tcp.flags.syn => tcp.flags.ack,

@@ -1,7 +1,7 @@
 //! From one side's segments in any order to its bytes in order.
 //!
-//! Knows no packet: offsets are relative to the side's start, 64 bits wide, so nothing wraps here. What
-//! arrives in order is passed on without a copy. Holds at most
+//! Knows no packet: offsets are relative to the side's start, 64 bits wide, so nothing wraps here.
+//! What arrives in order is passed on without a copy. Holds at most
 //! [`reassembly_flow_bytes_max`](crate::limits::Limits::reassembly_flow_bytes_max) bytes.
 
 use serde::{Deserialize, Serialize};
@@ -86,8 +86,8 @@ impl Reassembler {
         self.held_len
     }
 
-    /// Takes a segment; what can be passed on now goes to `put`, the rest is held. With `keep` false only
-    /// its extent is held.
+    /// Takes a segment; what can be passed on now goes to `put`, the rest is held. With `keep`
+    /// false only its extent is held.
     pub fn handle_segment(
         &mut self,
         segment: Segment<'_>,
@@ -127,7 +127,8 @@ impl Reassembler {
         missing
     }
 
-    /// Passes over the first hole, if pieces are held behind it; gives the number of bytes never seen.
+    /// Passes over the first hole, if pieces are held behind it; gives the number of bytes never
+    /// seen.
     pub fn skip_hole(&mut self, put: &mut impl FnMut(Piecewise<'_>)) -> u64 {
         match self.held.keys().next().copied() {
             Some(first) => self.skip_to(first, put),
@@ -143,7 +144,8 @@ impl Reassembler {
         self.held_bytes = 0;
     }
 
-    /// Holds the parts of `segment` that no piece covers; says whether a piece covers a part differently.
+    /// Holds the parts of `segment` that no piece covers; says whether a piece covers a part
+    /// differently.
     fn hold(&mut self, segment: Segment<'_>, keep: bool) -> bool {
         let end = segment.offset.saturating_add(segment.len);
         let mut at = segment.offset.max(self.next);

@@ -1,4 +1,5 @@
-//! From segments in any order to a stream's events: the vocabulary between reassembly and inspectors.
+//! From segments in any order to a stream's events: the vocabulary between reassembly and
+//! inspectors.
 
 use crate::net::Side;
 

@@ -1,8 +1,8 @@
 //! From keys to flows: one shard's table, with its deadlines and its bound.
 //!
-//! Knows nothing of payload: what is attached to a flow is its owner's. Holds at most `flows_max` flows; where
-//! another one comes, the flow whose deadline is nearest leaves, so half-open attempts go before
-//! established flows.
+//! Knows nothing of payload: what is attached to a flow is its owner's. Holds at most `flows_max`
+//! flows; where another one comes, the flow whose deadline is nearest leaves, so half-open attempts
+//! go before established flows.
 
 use super::Flow;
 use super::key::FlowKey;
@@ -151,7 +151,8 @@ impl<A> Table<A> {
         table.slots.entries.into_iter().flatten()
     }
 
-    /// Whether a timer still tells the deadline of the flow in its slot; one that moved is put back.
+    /// Whether a timer still tells the deadline of the flow in its slot; one that moved is put
+    /// back.
     fn settle(&mut self, deadline: Timestamp, slot: u32, limits: &Limits) -> Option<u32> {
         let entry = self.slots.entries[slot as usize].as_mut()?;
         if entry.scheduled != deadline {

@@ -1,12 +1,14 @@
 //! From segments to a TCP flow's life: states, history and byte counts with Zeek's meaning.
 //!
-//! Follows what Zeek's TCP analyzer tells, not RFC 9293's states: a flow is established once a SYN-ACK was
-//! seen, a side is closed once it sent a FIN. Holds no payload but what `reassembly` bounds.
+//! Follows what Zeek's TCP analyzer tells, not RFC 9293's states: a flow is established once a
+//! SYN-ACK was seen, a side is closed once it sent a FIN. Holds no payload but what `reassembly`
+//! bounds.
+
+mod states;
 
 use super::history::History;
 use super::reassembly::Reassembler;
 use crate::net::Side;
-use crate::observe::ConnState;
 use crate::packet::{Tcp, TcpFlags};
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
@@ -66,8 +68,8 @@ pub struct TcpFlow {
     pub closed: Option<Patience>,
 }
 
-/// How long to wait for a repetition of what came last. A sender doubles its retransmission timer (RFC 6298
-/// section 5.5), so the next repetition is due within about twice the last gap.
+/// How long to wait for a repetition of what came last. A sender doubles its retransmission timer
+/// (RFC 6298 section 5.5), so the next repetition is due within about twice the last gap.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Patience {
     last_at: Timestamp,
@@ -198,7 +200,8 @@ impl TcpFlow {
         if flags.ack {
             self.acknowledge(side, tcp);
         }
-        // Once a side has closed, what brings nothing new belongs to the close and does not lengthen the flow.
+        // Once a side has closed, what brings nothing new belongs to the close and does not
+        // lengthen the flow.
         placed.counts = !was_closing || advanced || self.side(side).state != state;
         placed.offset = relative + i64::from(flags.syn);
         placed
@@ -235,33 +238,8 @@ impl TcpFlow {
         (reset || closed) && self.side(side).start != Some(tcp.seq)
     }
 
-    /// Zeek's `conn_state`; the decision table of Zeek's `conn` script.
-    pub fn conn_state(&self, history: &str) -> ConnState {
-        use State::{Closed, Established, Inactive, Partial, Reset, SynAckSent, SynSent};
-        let [originator, responder] = &self.sides;
-        let inactive = |side: &Endpoint| matches!(side.state, Inactive | Partial);
-        match (originator.state, responder.state) {
-            (SynSent | SynAckSent, Reset) => ConnState::Rej,
-            (Reset, Reset) if originator.is_empty() && responder.is_empty() => ConnState::Rej,
-            (_, Reset) if inactive(originator) => ConnState::Rstrh,
-            (_, Reset) => ConnState::Rstr,
-            (Reset, _) if inactive(responder) => match is_syn_then_reset(history) {
-                true => ConnState::Rstos0,
-                false => ConnState::Oth,
-            },
-            (Reset, _) => ConnState::Rsto,
-            (Closed, Closed) => ConnState::Sf,
-            (Closed, _) if inactive(responder) => ConnState::Sh,
-            (Closed, _) => ConnState::S2,
-            (_, Closed) if inactive(originator) => ConnState::Shr,
-            (_, Closed) => ConnState::S3,
-            (SynSent, Inactive) => ConnState::S0,
-            (Established, Established) => ConnState::S1,
-            _ => ConnState::Oth,
-        }
-    }
-
-    /// Gives a side, and where an acknowledgement tells it the other side, its initial sequence number.
+    /// Gives a side, and where an acknowledgement tells it the other side, its initial sequence
+    /// number.
     fn begin_side(&mut self, side: Side, tcp: &Tcp) {
         if self.side(side).start.is_none() {
             // A side picked up midstream is treated as though a SYN had come just before.
@@ -308,8 +286,8 @@ impl TcpFlow {
         }
     }
 
-    /// Moves one past the highest sequence number and says whether it moved; payload that does not move it
-    /// is a retransmission.
+    /// Moves one past the highest sequence number and says whether it moved; payload that does not
+    /// move it is a retransmission.
     fn advance(
         &mut self,
         side: Side,
@@ -350,139 +328,5 @@ impl TcpFlow {
         if delta > 0 && !(rst && delta > JUMP_MAX) {
             peer.acked = relative as u64;
         }
-    }
-
-    fn transition(
-        &mut self,
-        at: Timestamp,
-        side: Side,
-        tcp: &Tcp,
-        len: u32,
-        weirds: &mut Vec<Weird>,
-    ) {
-        let peer = self.side(side.peer()).state;
-        match self.side(side).state {
-            State::Inactive => self.leave_inactive(at, side, tcp, peer, weirds),
-            State::SynSent | State::SynAckSent => {
-                if tcp.flags.syn && tcp.flags.ack && side == Side::Originator {
-                    weirds.push(Weird::RepeatedSynWithAck);
-                }
-                self.resynchronise(side, tcp, weirds);
-                self.attempt = self.attempt.map(|attempt| attempt.repeated(at));
-                if len > 0 && !tcp.flags.syn && !tcp.flags.rst {
-                    weirds.push(Weird::DataBeforeEstablished);
-                }
-                self.close(side, tcp);
-            }
-            State::Established | State::Partial => {
-                if tcp.flags.syn && !self.side(side).is_empty() {
-                    weirds.push(Weird::SynInsideConnection);
-                }
-                self.resynchronise(side, tcp, weirds);
-                self.close(side, tcp);
-            }
-            State::Closed => {
-                if tcp.flags.syn {
-                    weirds.push(Weird::SynAfterClose);
-                }
-                // A FIN exchange that was seen stays one; only an open peer makes it a reset.
-                if tcp.flags.rst && peer != State::Closed {
-                    self.side_mut(side).enter(State::Reset);
-                }
-            }
-            State::Reset => {
-                if tcp.flags.syn {
-                    weirds.push(Weird::SynAfterReset);
-                } else if len > 0 && !tcp.flags.rst {
-                    weirds.push(Weird::DataAfterReset);
-                }
-            }
-        }
-        let ended = |side: &Endpoint| side.state == State::Closed;
-        let reset = self.sides.iter().any(|side| side.state == State::Reset);
-        if reset || self.sides.iter().all(ended) {
-            let repeats = tcp.flags.fin || len > 0;
-            self.closed = match self.closed {
-                Some(closed) if repeats => Some(closed.repeated(at)),
-                Some(closed) => Some(closed),
-                None => Some(Patience::since(at)),
-            };
-        }
-    }
-
-    fn leave_inactive(
-        &mut self,
-        at: Timestamp,
-        side: Side,
-        tcp: &Tcp,
-        peer: State,
-        weirds: &mut Vec<Weird>,
-    ) {
-        let TcpFlags { syn, ack, fin, rst } = tcp.flags;
-        let next = match (syn, ack) {
-            (true, true) if peer == State::SynSent => {
-                self.side_mut(side.peer()).enter(State::Established);
-                State::Established
-            }
-            (true, true) => State::SynAckSent,
-            (true, false) if peer == State::SynAckSent => {
-                self.side_mut(side.peer()).enter(State::Established);
-                State::Established
-            }
-            (true, false) => {
-                self.attempt = Some(Patience::since(at));
-                State::SynSent
-            }
-            (false, _) if peer == State::SynAckSent => {
-                self.side_mut(side.peer()).enter(State::Established);
-                State::Established
-            }
-            (false, _) => State::Partial,
-        };
-        if rst {
-            if !syn && peer == State::Inactive {
-                weirds.push(Weird::SpontaneousRst);
-            }
-            self.side_mut(side).enter(State::Reset);
-        } else if fin {
-            if !syn && peer != State::Partial {
-                weirds.push(Weird::SpontaneousFin);
-            }
-            self.side_mut(side).enter(State::Closed);
-        } else {
-            self.side_mut(side).enter(next);
-        }
-    }
-
-    /// A SYN with another sequence number before any payload: the side begins anew.
-    fn resynchronise(&mut self, side: Side, tcp: &Tcp, weirds: &mut Vec<Weird>) {
-        let endpoint = self.side_mut(side);
-        if tcp.flags.syn && endpoint.start != Some(tcp.seq) {
-            weirds.push(Weird::SynSeqJump);
-            if endpoint.is_empty() {
-                endpoint.begin(tcp.seq);
-                endpoint.last = 1;
-            }
-        }
-    }
-
-    fn close(&mut self, side: Side, tcp: &Tcp) {
-        if tcp.flags.rst {
-            self.side_mut(side).enter(State::Reset);
-        } else if tcp.flags.fin {
-            self.side_mut(side).enter(State::Closed);
-        }
-    }
-}
-
-/// `S`, no letter of `HAFGIQ`, then `R`: the originator gave up before anyone answered.
-fn is_syn_then_reset(history: &str) -> bool {
-    let letters = history.strip_prefix('^').unwrap_or(history);
-    let Some(rest) = letters.strip_prefix('S') else {
-        return false;
-    };
-    match rest.find('R') {
-        Some(end) => !rest[..end].contains(['H', 'A', 'F', 'G', 'I', 'Q']),
-        None => false,
     }
 }

@@ -9,8 +9,8 @@ use crate::packet::{Packet, Tcp};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 
-/// Bytes above a hole that a side may send while its peer is never heard before the hole is given up
-/// (Zeek's `tcp_max_above_hole_bytes_without_any_acks`).
+/// Bytes above a hole that a side may send while its peer is never heard before the hole is given
+/// up (Zeek's `tcp_max_above_hole_bytes_without_any_acks`).
 const UNHEARD_PEER_BYTES_MAX: u64 = 16 << 10;
 
 impl Flow {

@@ -10,7 +10,8 @@ use std::net::{IpAddr, Ipv4Addr};
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 1));
 const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
 
-/// Runs a script of segments, each `DIR FLAGS SEQ ACK PAYLOAD-LENGTH`, one a second; gives the account.
+/// Runs a script of segments, each `DIR FLAGS SEQ ACK PAYLOAD-LENGTH`, one a second; gives the
+/// account.
 fn run(script: &str) -> FlowSummary {
     let mut flow: Option<Flow> = None;
     for (second, line) in script.lines().enumerate() {
@@ -19,7 +20,7 @@ fn run(script: &str) -> FlowSummary {
         let (seq, ack, len) = (number(2), number(3), number(4));
         let packet = segment(words[0] == ">", words[1], seq, ack, len, second as i64);
         let keyed = FlowKey::of(&packet);
-        let flow = flow.get_or_insert_with(|| Flow::open(&keyed, &packet, 0, packet.at));
+        let flow = flow.get_or_insert_with(|| Flow::open(&keyed, &packet, false, 0, packet.at));
         let ingress = Ingress {
             clock: packet.at,
             limits: &Limits::DEFAULT,
@@ -205,8 +206,8 @@ proptest! {
     ) {
         let (stream, held) = reassembled(&segments);
         let mut expected = model(&segments);
-        // What was passed on in order is gone when an overlap comes: only the first claim counts, as in the
-        // model; holes at the end are never told.
+        // What was passed on in order is gone when an overlap comes: only the first claim counts,
+        // as in the model; holes at the end are never told.
         while expected.last() == Some(&None) {
             expected.pop();
         }
@@ -224,7 +225,7 @@ proptest! {
                 .filter(|(at, _)| bits >> at & 1 == 1).map(|(_, flag)| flag).collect();
             let packet = segment(client, &flags, seq, ack, len, second as i64);
             let keyed = FlowKey::of(&packet);
-            let flow = flow.get_or_insert_with(|| Flow::open(&keyed, &packet, 0, packet.at));
+            let flow = flow.get_or_insert_with(|| Flow::open(&keyed, &packet, false, 0, packet.at));
             let limits = Limits::DEFAULT;
             let ingress = Ingress { clock: packet.at, limits: &limits, keep: true, spare_bytes: 50 };
             let payload = vec![0; len as usize];

@@ -1,7 +1,8 @@
 //! From streams and datagrams to sessions.
 //!
-//! An inspector sees one flow, never a packet header and never a clock; what it learns goes into [`Found`].
-//! It keeps no payload beyond the message at hand, and every buffer has a bound in [`crate::limits`].
+//! An inspector sees one flow, never a packet header and never a clock; what it learns goes into
+//! [`Found`]. It keeps no payload beyond the message at hand, and every buffer has a bound in
+//! [`crate::limits`].
 
 pub mod dns;
 pub mod tls;
@@ -57,7 +58,8 @@ pub trait StreamInspector {
         found: &mut Vec<Found>,
     ) -> Verdict;
 
-    /// The flow is over: what is still held is told. Called exactly once, also after [`Verdict::Done`].
+    /// The flow is over: what is still held is told. Called exactly once, also after
+    /// [`Verdict::Done`].
     fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>);
 }
 

@@ -24,7 +24,8 @@ pub fn mismatch(packet: &Packet, frame: &[u8]) -> Option<Weird> {
             (fold(total) != 0xffff).then_some(Weird::BadTcpChecksum)
         }
         Transport::Udp { .. } => {
-            // The UDP length may be below the IP body's; 0 in the field means that none was computed.
+            // The UDP length may be below the IP body's; 0 in the field means that none was
+            // computed.
             let length = usize::from(u16::from_be_bytes([*body.get(4)?, *body.get(5)?]));
             if body.get(6..8)? == [0, 0] {
                 return None;
@@ -65,7 +66,8 @@ fn sum(bytes: &[u8]) -> u64 {
             *lane += u64::from(u32::from_ne_bytes([word[0], word[1], word[2], word[3]]));
         }
     }
-    // Native words sum to the byte-swapped result on little-endian machines (RFC 1071 section 2(B)).
+    // Native words sum to the byte-swapped result on little-endian machines (RFC 1071 section
+    // 2(B)).
     let native = fold(lanes.iter().sum());
     let mut total = u64::from(u16::from_be(native));
     let pairs = rest.chunks_exact(2);

@@ -19,7 +19,8 @@ pub(super) fn v4(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
     let on_wire = (frame.wire_len as usize)
         .max(frame.bytes.len())
         .saturating_sub(offset);
-    // 0 is what a segmentation-offloading sender's kernel leaves there; then the frame's end is the packet's.
+    // 0 is what a segmentation-offloading sender's kernel leaves there; then the frame's end is the
+    // packet's.
     let total_len = match usize::from(header.total_len()) {
         0 => on_wire,
         stated => stated,
@@ -50,8 +51,8 @@ pub(super) fn v6(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
         .max(frame.bytes.len())
         .saturating_sub(offset);
     let total_len = match usize::from(header.payload_length()) {
-        // 0 is a jumbogram (RFC 2675) or an offloading sender, and then the frame's end is the packet's; or
-        // there is no payload, and what follows pads the frame to Ethernet's 46 bytes.
+        // 0 is a jumbogram (RFC 2675) or an offloading sender, and then the frame's end is the
+        // packet's; or there is no payload, and what follows pads the frame to Ethernet's 46 bytes.
         0 if on_wire > 46 => on_wire,
         stated => 40 + stated,
     };
@@ -78,7 +79,8 @@ fn extensions(bytes: &[u8], first: u8) -> Result<(u8, usize), Undecoded> {
     let mut at = 0;
     for _ in 0..LAYERS_MAX {
         let size = match next {
-            // Hop-by-hop, routing, destination options, mobility, HIP and Shim6 count in units of 8.
+            // Hop-by-hop, routing, destination options, mobility, HIP and Shim6 count in units of
+            // 8.
             0 | 43 | 60 | 135 | 139 | 140 => {
                 let length = *bytes.get(at + 1).ok_or(CUT)?;
                 (usize::from(length) + 1) * 8

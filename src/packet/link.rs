@@ -71,7 +71,8 @@ fn ethernet(bytes: &[u8]) -> Result<Peeled, Undecoded> {
         macs: [Some(Mac(header.source())), Some(Mac(header.destination()))],
     };
     let kind = header.ether_type().0;
-    // Below 0x600 the field is a length (IEEE 802.3) and an LLC header follows; SNAP carries an ether type.
+    // Below 0x600 the field is a length (IEEE 802.3) and an LLC header follows; SNAP carries an
+    // ether type.
     if kind < 0x600 {
         return llc(bytes, link, 14);
     }

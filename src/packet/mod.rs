@@ -1,8 +1,8 @@
 //! From a frame to the innermost IP packet.
 //!
-//! Peels link layers by position only: a [`Packet`] holds offsets into its frame and no bytes, so it can travel
-//! to the thread that owns its flow beside a copy of the frame. Never allocates; at most
-//! [`LAYERS_MAX`] headers are peeled off one frame.
+//! Peels link layers by position only: a [`Packet`] holds offsets into its frame and no bytes, so
+//! it can travel to the thread that owns its flow beside a copy of the frame. Never allocates; at
+//! most [`LAYERS_MAX`] headers are peeled off one frame.
 
 pub mod checksum;
 pub mod frame;
@@ -19,7 +19,8 @@ use frame::Frame;
 use std::net::IpAddr;
 use std::ops::Range;
 
-/// How many headers (VLAN tags, IPv6 extensions) one frame may stack; deeper ones are counted and left.
+/// How many headers (VLAN tags, IPv6 extensions) one frame may stack; deeper ones are counted and
+/// left.
 pub const LAYERS_MAX: usize = 16;
 
 /// An IP packet within a frame.

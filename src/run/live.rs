@@ -1,7 +1,7 @@
 //! From an interface to logs, until a signal.
 //!
-//! Thin: the same core as a replay, fed by libpcap. While no frame comes, ticks trail the wall clock, so that
-//! flows end and rows appear; a tick changes no row, only when it is written.
+//! Thin: the same core as a replay, fed by libpcap. While no frame comes, ticks trail the wall
+//! clock, so that flows end and rows appear; a tick changes no row, only when it is written.
 #![allow(clippy::disallowed_methods)] // The shell may read the clock and start threads.
 
 use super::engine::{Engine, Outcome};
@@ -47,7 +47,8 @@ const SNAPLEN: u32 = 262_144;
 /// The kernel's ring: half a second of a loaded 1 Gbit/s link.
 const KERNEL_BUFFER_BYTES: u32 = 64 << 20;
 
-/// How far ticks stay behind the wall clock: frames that the kernel still holds are older than that clock.
+/// How far ticks stay behind the wall clock: frames that the kernel still holds are older than that
+/// clock.
 const TICK_TRAIL: Span = Span::from_secs(2);
 
 /// How often a tick is given.
@@ -57,7 +58,8 @@ impl Watch {
     /// Watches until SIGINT or SIGTERM; then every flow ends and every row is written.
     ///
     /// # Errors
-    /// An interface that cannot be opened, a filter that does not compile, a log that cannot be written.
+    /// An interface that cannot be opened, a filter that does not compile, a log that cannot be
+    /// written.
     pub fn run(&self, settings: Settings) -> anyhow::Result<Watched> {
         let mut live = Live::open(
             &self.interface,
@@ -96,7 +98,8 @@ impl Watch {
     }
 }
 
-/// The wall clock. Reading it for every frame costs about 20 ns; the vDSO answers without a system call.
+/// The wall clock. Reading it for every frame costs about 20 ns; the vDSO answers without a system
+/// call.
 fn now() -> Timestamp {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)

@@ -43,8 +43,8 @@ impl Replay {
     /// Replays every capture.
     ///
     /// # Errors
-    /// A file that cannot be read or is no capture (nothing is written then), a filter that does not
-    /// compile, a log that cannot be written.
+    /// A file that cannot be read or is no capture (nothing is written then), a filter that does
+    /// not compile, a log that cannot be written.
     pub fn run(&self, settings: Settings) -> anyhow::Result<Replayed> {
         let mut filter = match &self.filter {
             Some(expression) => Some(Filter::compile(expression)?),
@@ -78,7 +78,8 @@ impl Replay {
         })
     }
 
-    /// Opens every file once, so that a wrong name is told before any log is touched; gives their size.
+    /// Opens every file once, so that a wrong name is told before any log is touched; gives their
+    /// size.
     fn check_captures(&self) -> Result<Option<u64>, CaptureError> {
         let mut total = Some(0);
         for capture in &self.captures {

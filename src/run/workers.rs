@@ -1,9 +1,10 @@
 //! From frames to records over several threads.
 //!
-//! The caller's thread numbers frames and steers them; each worker owns whole shards; one more thread puts
-//! what they observed into the one order and judges it. Frames travel in recycled batches, a batch number for
-//! all workers at once, so that the last thread knows when it has heard everyone. All queues are bounded: a
-//! slow disk slows the reader down, and nothing is dropped here.
+//! The caller's thread numbers frames and steers them; each worker owns whole shards; one more
+//! thread puts what they observed into the one order and judges it. Frames travel in recycled
+//! batches, a batch number for all workers at once, so that the last thread knows when it has heard
+//! everyone. All queues are bounded: a slow disk slows the reader down, and nothing is dropped
+//! here.
 #![allow(clippy::disallowed_methods)] // The shell owns the threads.
 
 use super::engine::Outcome;
@@ -24,7 +25,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// Frames of a batch, over all workers. Measured: below 256 the channels show, above 4096 the caches do.
+/// Frames of a batch, over all workers. Measured: below 256 the channels show, above 4096 the
+/// caches do.
 const BATCH_FRAMES: usize = 1024;
 
 /// Batches that may wait for a worker.

@@ -1,7 +1,7 @@
 //! From observations in their order to lines of the logs: rows, and alerts in full.
 //!
-//! There is one, because what it judges spans flows. Its memories are bounded: certificates that were
-//! logged, weirds that were sampled, and what `detect` bounds itself.
+//! There is one, because what it judges spans flows. Its memories are bounded: certificates that
+//! were logged, weirds that were sampled, and what `detect` bounds itself.
 
 use super::settings::Settings;
 use crate::detect::{Alert, Engine};
@@ -143,8 +143,9 @@ impl CertificateLog {
     }
 }
 
-/// Weirds that no flow bounds are sampled as Zeek samples them: the first 25 of a name within ten minutes,
-/// then one in a thousand (`Weird::sampling_threshold`, `sampling_rate`, `sampling_duration`).
+/// Weirds that no flow bounds are sampled as Zeek samples them: the first 25 of a name within ten
+/// minutes, then one in a thousand (`Weird::sampling_threshold`, `sampling_rate`,
+/// `sampling_duration`).
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct WeirdSampling {
     seen: BTreeMap<Weird, (Timestamp, u64)>,

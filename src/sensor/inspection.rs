@@ -25,8 +25,8 @@ enum Reader {
     Nobody,
     /// Not known yet: the first bytes of each side, a few at most.
     Probing([Vec<u8>; 2]),
-    /// Something else than TLS, which may still turn to it (STARTTLS, CONNECT, SOCKS, a database's upgrade):
-    /// so many more pieces of payload are looked at.
+    /// Something else than TLS, which may still turn to it (STARTTLS, CONNECT, SOCKS, a database's
+    /// upgrade): so many more pieces of payload are looked at.
     Waiting(u8),
     Tls(Box<TlsInspector>),
     DnsStream(Box<DnsStreamInspector>),

@@ -1,7 +1,7 @@
 //! From frames, reports and ticks to log lines: the core assembled.
 //!
-//! [`Sensor`] is the whole on one thread; [`Parts`] are the same pieces for whoever has more. Neither knows
-//! where frames come from or where records go, and neither can fail.
+//! [`Sensor`] is the whole on one thread; [`Parts`] are the same pieces for whoever has more.
+//! Neither knows where frames come from or where records go, and neither can fail.
 
 pub mod counters;
 pub mod detector;
@@ -25,8 +25,8 @@ use shard::Shard;
 use std::collections::VecDeque;
 use steer::Steering;
 
-/// The pieces of a sensor. A shard may live on any thread; the detector gets what all of them observed up
-/// to a clock, sorted by [`order::sort`].
+/// The pieces of a sensor. A shard may live on any thread; the detector gets what all of them
+/// observed up to a clock, sorted by [`order::sort`].
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Parts {
     /// Numbers frames and finds their shard.
@@ -39,8 +39,9 @@ pub struct Parts {
 
 /// A sensor on one thread.
 ///
-/// `handle_frame` and `handle_tick` put in, [`Sensor::poll_line`] takes out, [`Sensor::finish`] ends every
-/// flow. Lines come in the order of their moments, whatever the batches in which frames were put in.
+/// `handle_frame` and `handle_tick` put in, [`Sensor::poll_line`] takes out, [`Sensor::finish`]
+/// ends every flow. Lines come in the order of their moments, whatever the batches in which frames
+/// were put in.
 #[derive(Debug)]
 pub struct Sensor {
     settings: Settings,
@@ -69,8 +70,8 @@ pub enum RestoreError {
     Damaged(#[from] postcard::Error),
 }
 
-/// How many frames are handled before their observations are sorted and judged. Any number gives the same
-/// lines; this one keeps a batch within the second-level cache.
+/// How many frames are handled before their observations are sorted and judged. Any number gives
+/// the same lines; this one keeps a batch within the second-level cache.
 const BATCH_FRAMES: usize = 512;
 
 /// The version of the saved state's shape; follows that of [`observe`].
@@ -169,8 +170,8 @@ impl Sensor {
         &self.parts
     }
 
-    /// Everything the sensor knows, as bytes for [`Sensor::restore`]. Lines that are ready are not part of
-    /// it: call [`Sensor::flush`] and take them out before.
+    /// Everything the sensor knows, as bytes for [`Sensor::restore`]. Lines that are ready are not
+    /// part of it: call [`Sensor::flush`] and take them out before.
     pub fn save(&self) -> Vec<u8> {
         let state = (VERSION, self.settings.seed, &self.parts);
         postcard::to_stdvec(&state).expect("writing to memory does not fail")

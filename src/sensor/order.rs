@@ -15,8 +15,8 @@ pub enum Phase {
     Finish,
 }
 
-/// The place of an observation among all others. It names no thread and no batch, which is why rows do not
-/// depend on either.
+/// The place of an observation among all others. It names no thread and no batch, which is why rows
+/// do not depend on either.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The clock as of the frame, or the timer's deadline.

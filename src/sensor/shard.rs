@@ -1,7 +1,7 @@
 //! From a shard's frames to its observations.
 //!
-//! One of [`SHARDS`](crate::limits::SHARDS) dissectors: it owns whole flows, its own deadlines and its
-//! share of every bound, and knows of no other shard.
+//! One of [`SHARDS`](crate::limits::SHARDS) dissectors: it owns whole flows, its own deadlines and
+//! its share of every bound, and knows of no other shard.
 
 use super::counters::Counters;
 use super::inspection::Inspection;
@@ -11,8 +11,10 @@ use super::steer::{Content, Steered};
 use crate::flow::key::Keyed;
 use crate::flow::table::{Entry, Table};
 use crate::flow::{Flow, Ingress};
+use crate::inspect::dns::{is_answer, is_dns_port};
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
+use crate::net::Transport;
 use crate::observe::{Fact, FlowId, Observation, WeirdSeen};
 use crate::packet::{self, Packet, Undecoded, checksum};
 use crate::time::Timestamp;
@@ -129,7 +131,8 @@ impl Shard {
         for (index, entry) in self.flows.drain().enumerate() {
             let first_at = entry.flow.id.first_at.as_nanos();
             let mut out = Out {
-                // A flow has fewer than 2^16 things left to tell: the bounds on waiting messages see to it.
+                // A flow has fewer than 2^16 things left to tell: the bounds on waiting messages
+                // see to it.
                 place: self.place(clock, Phase::Finish, first_at, (index as u64) << 16),
                 observations,
             };
@@ -160,23 +163,39 @@ impl Shard {
             true => None,
             false => checksum::mismatch(packet, bytes),
         };
-        if let Some(weird) = bad {
-            self.counters.bad_checksums += 1;
-            if weird == Weird::BadIpChecksum {
-                return self.tell_weird(None, weird, Default::default(), out);
-            }
+        self.counters.bad_checksums += u64::from(bad.is_some());
+        if bad == Some(Weird::BadIpChecksum) {
+            return self.tell_weird(None, Weird::BadIpChecksum, Default::default(), out);
         }
-        let slot = self.slot_of(settings, packet, keyed, hash, out);
+        let slot = self.slot_of(settings, packet, keyed, hash, bytes, out);
+        match bad {
+            Some(weird) => self.leave_out(slot, keyed, weird, out),
+            None => self.follow(settings, slot, packet, keyed, bytes, out),
+        }
+        self.flows.reschedule(slot, &settings.limits);
+    }
+
+    /// A packet that is not believed: its flow shows only that it was there.
+    fn leave_out(&mut self, slot: u32, keyed: &Keyed, weird: Weird, out: &mut Out<'_>) {
         let entry = self.flows.get_mut(slot);
-        if let Some(weird) = bad {
-            entry.flow.note_bad_checksum(keyed.src);
-            let (id, news) = (entry.flow.id, entry.attached.is_news(weird));
-            self.flows.reschedule(slot, &settings.limits);
-            if news {
-                self.tell_weird(Some(id), weird, Default::default(), out);
-            }
-            return;
+        entry.flow.note_bad_checksum(keyed.src);
+        let id = entry.flow.id;
+        if entry.attached.is_news(weird) {
+            self.tell_weird(Some(id), weird, Default::default(), out);
         }
+    }
+
+    /// Lets the flow and its inspection take a packet.
+    fn follow(
+        &mut self,
+        settings: &Settings,
+        slot: u32,
+        packet: &Packet,
+        keyed: &Keyed,
+        bytes: &[u8],
+        out: &mut Out<'_>,
+    ) {
+        let entry = self.flows.get_mut(slot);
         let context = Context {
             at: packet.at,
             limits: &settings.limits,
@@ -219,7 +238,6 @@ impl Shard {
             );
             self.tell(slot, found, out);
         }
-        self.flows.reschedule(slot, &settings.limits);
     }
 
     /// The slot of the packet's flow, which is opened if it is not there.
@@ -229,6 +247,7 @@ impl Shard {
         packet: &Packet,
         keyed: &Keyed,
         hash: u64,
+        bytes: &[u8],
         out: &mut Out<'_>,
     ) -> u32 {
         if let Some(slot) = self.flows.find(&keyed.key, hash) {
@@ -247,7 +266,8 @@ impl Shard {
             self.counters.flows_evicted += 1;
             self.end_flow(settings, out.place.at, entry, out);
         }
-        let flow = Flow::open(keyed, packet, settings.seed, out.place.at);
+        let reply_first = is_dns_answer_first(packet, keyed, bytes);
+        let flow = Flow::open(keyed, packet, reply_first, settings.seed, out.place.at);
         *self.counters.flows.entry(keyed.transport).or_default() += 1;
         let inspection = Inspection::of(&flow.id);
         self.flows.insert(flow, hash, inspection)
@@ -338,4 +358,15 @@ impl Counters {
         };
         Some((entry.flow.id, fact))
     }
+}
+
+/// Whether a flow between two DNS ports begins with an answer: the ports cannot say who asked.
+fn is_dns_answer_first(packet: &Packet, keyed: &Keyed, bytes: &[u8]) -> bool {
+    let dns = |port| is_dns_port(true, port);
+    let payload = || bytes.get(packet.payload.clone()).unwrap_or_default();
+    keyed.transport == Transport::Udp
+        && dns(keyed.src.port)
+        && dns(keyed.dst.port)
+        && !keyed.dst.addr.is_multicast()
+        && is_answer(payload())
 }

@@ -1,7 +1,7 @@
 //! From frames to the shards that own them.
 //!
-//! The one place that sees every frame in order: it numbers them, keeps the clock, and does what must happen
-//! before flows are told apart. Holds no payload.
+//! The one place that sees every frame in order: it numbers them, keeps the clock, and does what
+//! must happen before flows are told apart. Holds no payload.
 
 use super::counters::Counters;
 use crate::flow::key::{FlowKey, Keyed};

@@ -152,7 +152,8 @@ pub fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 
         })
 }
 
-/// The first names after `root::`, with their places: `root::a::b` is a; `root::{a, b::c}` is a and b.
+/// The first names after `root::`, with their places: `root::a::b` is a; `root::{a, b::c}` is a and
+/// b.
 pub fn first_names<'a>(code: &'a str, root: &'a str) -> Vec<(usize, &'a str)> {
     let mut found = Vec::new();
     for at in words(code, root) {

@@ -1,7 +1,8 @@
-//! From the repository's files to a list of what breaks the house rules, each with its file and line.
+//! From the repository's files to a list of what breaks the house rules, each with its file and
+//! line.
 //!
-//! Reads text, not types: a path built by a macro is not seen. Each rule is tried on small sources below,
-//! so that it is known to be able to fail.
+//! Reads text, not types: a path built by a macro is not seen. Each rule is tried on small sources
+//! below, so that it is known to be able to fail.
 
 mod code;
 mod repository;

@@ -62,7 +62,7 @@ const CORE: &[Row] = &[
 ];
 const SHELL: &[Row] = &[
     ("capture", "time packet limits"),
-    ("sink", "time observe record"),
+    ("sink", "time net observe record"),
     ("store", "baseline endpoint detect sensor time"),
     ("intake", "time net endpoint"),
     ("agent", "time net endpoint"),
