@@ -1,0 +1,38 @@
+# The commands of the README: setup demo test lint bench.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench
+
+CAPTURE ?= pcaps/webhook.pcap
+BENCH ?= pcaps/webhook.pcap
+
+help:
+	@echo 'make setup   install what is missing (Debian, Ubuntu)'
+	@echo 'make demo    replay a recorded morning and show the alerts'
+	@echo 'make test    run the tests'
+	@echo 'make lint    formatting, clippy, licences'
+	@echo 'make bench   packets a second on BENCH=capture'
+
+setup:
+	@bash .ci/setup
+
+demo: setup
+	cargo build --release --locked
+	target/release/tapir replay $(CAPTURE) --log-dir target/demo --config fixtures/webhook/tapir.toml
+	@echo; echo "alerts and logs: target/demo"; ls target/demo
+
+test: setup
+	cargo test --locked
+
+lint: setup
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then cargo deny check licenses bans sources; \
+	else echo 'cargo-deny is not installed, licences not checked (cargo install cargo-deny)'; fi
+
+bench: setup
+	cargo build --release --locked
+	@for run in 1 2 3; do \
+	  /usr/bin/env time -f '%U s user, %S s system, %M KiB' \
+	  target/release/tapir replay --workers 1 --log-dir target/bench $(BENCH) --json-summary; done
