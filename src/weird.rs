@@ -63,14 +63,8 @@ weirds! {
     SynAfterReset = "SYN_after_reset",
     /// A SYN whose sequence number differs from the first one.
     SynSeqJump = "SYN_seq_jump",
-    /// A SYN in a flow that was picked up midstream.
-    SynAfterPartial = "SYN_after_partial",
     /// A SYN with a FIN.
     SynFin = "SYN_with_FIN?",
-    /// A SYN-ACK that acknowledges what was never sent.
-    BadSynAck = "bad_SYN_ack",
-    /// A FIN that fits no state.
-    InappropriateFin = "inappropriate_FIN",
     /// A FIN as the first thing seen of a side.
     SpontaneousFin = "spontaneous_FIN",
     /// A RST as the first thing seen of a side.
@@ -79,10 +73,6 @@ weirds! {
     DataBeforeEstablished = "data_before_established",
     /// New payload after a RST.
     DataAfterReset = "data_after_reset",
-    /// An acknowledgement above what was ever seen from the other side.
-    AckAboveHole = "above_hole_data_without_any_acks",
     /// A second SYN-ACK.
     RepeatedSynWithAck = "repeated_SYN_with_ack",
-    /// A SYN in answer to a SYN.
-    RepeatedSynReply = "repeated_SYN_reply_wo_ack",
 }

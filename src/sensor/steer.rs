@@ -34,7 +34,8 @@ pub struct Steered {
     pub content: Content,
 }
 
-/// What a frame holds.
+/// What a frame holds. Nearly every frame holds a packet, so a box would only cost.
+#[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug)]
 pub enum Content {
     /// A packet of a flow.
