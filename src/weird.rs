@@ -63,8 +63,6 @@ weirds! {
     SynAfterReset = "SYN_after_reset",
     /// A SYN whose sequence number differs from the first one.
     SynSeqJump = "SYN_seq_jump",
-    /// A SYN with a FIN.
-    SynFin = "SYN_with_FIN?",
     /// A FIN as the first thing seen of a side.
     SpontaneousFin = "spontaneous_FIN",
     /// A RST as the first thing seen of a side.

@@ -119,7 +119,7 @@ pub(crate) fn transaction() -> DnsTransaction {
 
 pub(crate) fn weird(detail: impl Into<BString>) -> WeirdRow {
     let seen = WeirdSeen {
-        weird: Weird::SynFin,
+        weird: Weird::SpontaneousFin,
         detail: detail.into(),
     };
     WeirdRow::new(AT, None, Box::new(seen))
