@@ -93,7 +93,7 @@ impl FlowKey {
 fn words(addr: IpAddr) -> [u64; 2] {
     let bits = match addr {
         IpAddr::V4(v4) => u128::from(u32::from(v4)),
-        IpAddr::V6(v6) => u128::from(Ipv6Addr::to_bits(v6)),
+        IpAddr::V6(v6) => Ipv6Addr::to_bits(v6),
     };
     [(bits >> 64) as u64, bits as u64]
 }

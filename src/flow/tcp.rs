@@ -190,7 +190,7 @@ impl TcpFlow {
         }
         let relative = self.side(side).relative(tcp.seq);
         self.note_flags(side, tcp, len, history);
-        if tcp.window == 0 && !flags.rst && !(flags.syn && !flags.ack) {
+        if tcp.window == 0 && !flags.rst && (!flags.syn || flags.ack) {
             history.add_logarithmic(side, b'W');
         }
         let was_closing = self.is_closing();

@@ -40,7 +40,7 @@ pub(super) fn v4(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
         body: body(frame, offset + header_len, total_len - header_len),
         body_len: (total_len - header_len) as u32,
     };
-    Ok(with_transport(frame, ip)?)
+    with_transport(frame, ip)
 }
 
 /// Decodes an IPv6 packet that begins at `offset`, extension headers passed over.
@@ -70,7 +70,7 @@ pub(super) fn v6(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
         body: body(frame, offset + before, total_len - before),
         body_len: (total_len - before) as u32,
     };
-    Ok(with_transport(frame, ip)?)
+    with_transport(frame, ip)
 }
 
 /// Walks the extension headers (RFC 8200 section 4): the upper protocol and their length in bytes.

@@ -36,6 +36,7 @@ pub struct Steered {
 
 /// What a frame holds.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // Nearly all are packets; a box would cost each of them.
 pub enum Content {
     /// A packet of a flow.
     Packet {
