@@ -33,6 +33,6 @@ lint: setup
 
 bench: setup
 	cargo build --release --locked
-	@for run in 1 2 3; do \
-	  /usr/bin/env time -f '%U s user, %S s system, %M KiB' \
+	@TIMEFORMAT='%U s user, %S s system'; for run in 1 2 3; do \
+	  time \
 	  target/release/tapir replay --workers 1 --log-dir target/bench $(BENCH) --json-summary; done

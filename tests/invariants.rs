@@ -1,4 +1,6 @@
 //! What may not matter does not: ticks, threads, restarts, and how small the tables are.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)] // A test.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod captures;
 

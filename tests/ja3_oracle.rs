@@ -3,6 +3,8 @@
 //! The oracle takes files only, and panics on much of what is legal; so each hello goes into a
 //! capture of one untagged Ethernet frame with one record, and the oracle runs where its panics are
 //! caught.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)] // A test.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use proptest::prelude::*;
 use std::io::Write;

@@ -3,6 +3,8 @@
 //! Two network namespaces joined by a veth: in one curl, wget and Python call a TLS server and a
 //! name server in the other, where `tapir run` and `tcpdump` watch a mirror port. Needs root and a
 //! few Debian packages; without them it says what is missing and passes.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)] // A test.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::fs;
 use std::path::Path;

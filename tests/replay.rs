@@ -1,5 +1,7 @@
 //! Golden logs: `pcaps/NAME.pcap` gives `fixtures/NAME/*.log`, byte for byte. `BLESS=1` rewrites
 //! them.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)] // A test.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod captures;
 

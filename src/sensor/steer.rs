@@ -37,6 +37,7 @@ pub struct Steered {
 /// What a frame holds. Nearly every frame holds a packet, so a box would only cost.
 #[allow(clippy::large_enum_variant)]
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant)] // Nearly all are packets; a box would cost each of them.
 pub enum Content {
     /// A packet of a flow.
     Packet {

@@ -2,6 +2,7 @@
 //!
 //! Decides nothing about content: a record says what is told, a [`Format`] what it looks like, and
 //! a [`LogDir`] where it goes. Holds one buffer per open log and nothing of rows already written.
+#![allow(clippy::disallowed_methods)] // The shell writes files.
 
 mod calendar;
 mod cut;

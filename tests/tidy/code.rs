@@ -146,9 +146,9 @@ pub fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 
     code.match_indices(word)
         .map(|(at, _)| at)
         .filter(move |at| {
-            let before = at.checked_sub(1).map(|i| bytes[i]);
-            let after = bytes.get(at + word.len()).copied();
-            !before.is_some_and(is_word) && !(ends_in_word && after.is_some_and(is_word))
+            let before = at.checked_sub(1).is_some_and(|i| is_word(bytes[i]));
+            let after = bytes.get(at + word.len()).is_some_and(|b| is_word(*b));
+            !(before || ends_in_word && after)
         })
 }
 

@@ -3,6 +3,8 @@
 //!
 //! Reads text, not types: a path built by a macro is not seen. Each rule is tried on small sources
 //! below, so that it is known to be able to fail.
+#![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)] // A test.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod code;
 mod repository;
