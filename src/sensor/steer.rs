@@ -34,8 +34,7 @@ pub struct Steered {
     pub content: Content,
 }
 
-/// What a frame holds. Nearly every frame holds a packet, so a box would only cost.
-#[allow(clippy::large_enum_variant)]
+/// What a frame holds.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant)] // Nearly all are packets; a box would cost each of them.
 pub enum Content {
