@@ -151,16 +151,10 @@ fn stats() -> StatsRow {
             lag: Span::from_millis(6),
             filtered: None,
         }),
-        observations: 8,
-        observations_queued: 9,
         flows_active: [10, 11, 12],
         flows: [13, 14, 15],
-        timers: 16,
-        timers_active: 17,
         dns_requests: 20,
-        dns_requests_active: 21,
         reassembly_bytes: 22,
-        fragment_bytes: 24,
     }
 }
 

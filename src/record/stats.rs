@@ -1,6 +1,7 @@
 //! From the sensor's own numbers to a row of `stats.log`.
 //!
-//! It only carries them: whoever counts says what they cover.
+//! It only carries them: whoever counts says what they cover. What the sensor does not have is
+//! unset.
 
 use super::{Bounds, PEER, Row, Schema, Value, columns, count, optional};
 use crate::time::{Span, Timestamp};
@@ -55,26 +56,14 @@ pub struct StatsRow {
     pub bytes: u64,
     /// What the capture itself counted; none in a replay.
     pub capture: Option<CaptureStats>,
-    /// Observations processed.
-    pub observations: u64,
-    /// Observations waiting.
-    pub observations_queued: u64,
     /// Open flows: TCP, UDP, ICMP.
     pub flows_active: [u64; 3],
     /// New flows: TCP, UDP, ICMP.
     pub flows: [u64; 3],
-    /// Timers set.
-    pub timers: u64,
-    /// Timers running.
-    pub timers_active: u64,
-    /// DNS queries seen.
+    /// DNS transactions told.
     pub dns_requests: u64,
-    /// DNS queries that wait for their answer.
-    pub dns_requests_active: u64,
     /// Bytes of TCP payload held out of order.
     pub reassembly_bytes: u64,
-    /// Bytes of IP fragments held.
-    pub fragment_bytes: u64,
 }
 
 /// What a live capture counted.
@@ -105,14 +94,19 @@ impl Row for StatsRow {
             Value::Interval(capture.lag)
         }));
         put(optional(self.capture.and_then(|c| c.filtered), count));
-        put_counts(&[self.observations, self.observations_queued], put);
+        put_unset(2, put); // There is no event queue.
         put_counts(&self.flows_active, put);
         put_counts(&self.flows, put);
-        put_counts(&[self.timers, self.timers_active], put);
-        put_counts(&[0, 0], put); // Files are not followed.
-        put_counts(&[self.dns_requests, self.dns_requests_active], put);
-        put_counts(&[self.reassembly_bytes, 0, self.fragment_bytes, 0], put);
+        put_unset(4, put); // Timers are the flows' own; files are not followed.
+        put(count(self.dns_requests));
+        put(Value::Unset);
+        put(count(self.reassembly_bytes));
+        put_unset(3, put); // Only TCP is reassembled.
     }
+}
+
+fn put_unset(columns: usize, put: &mut dyn FnMut(Value<'_>)) {
+    (0..columns).for_each(|_| put(Value::Unset));
 }
 
 fn put_counts(numbers: &[u64], put: &mut dyn FnMut(Value<'_>)) {

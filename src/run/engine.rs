@@ -1,6 +1,7 @@
 //! From frames to written records, on one thread or on several: the choice changes no row.
 
 use super::output::{Output, Told};
+use super::stats::{Moment, Stats};
 use super::workers::Workers;
 use crate::packet::frame::Frame;
 use crate::sensor::Sensor;
@@ -16,8 +17,10 @@ pub enum Engine {
     Single {
         /// The core.
         sensor: Box<Sensor>,
-        /// Where its records go.
+        /// Where its lines go.
         output: Output,
+        /// The account before the next one.
+        stats: Stats,
     },
     /// Shards on threads of their own.
     Several(Workers),
@@ -41,6 +44,7 @@ impl Engine {
             0 | 1 => Engine::Single {
                 sensor: Box::new(Sensor::new(settings)),
                 output,
+                stats: Stats::default(),
             },
             _ => Engine::Several(Workers::start(settings, workers, output)),
         }
@@ -49,7 +53,7 @@ impl Engine {
     /// Takes the next frame.
     pub fn handle_frame(&mut self, frame: &Frame<'_>) {
         match self {
-            Engine::Single { sensor, output } => {
+            Engine::Single { sensor, output, .. } => {
                 sensor.handle_frame(frame);
                 drain(sensor, output);
             }
@@ -60,12 +64,24 @@ impl Engine {
     /// Time passed: deadlines up to `now` act, and what is known is put into the files.
     pub fn handle_tick(&mut self, now: Timestamp) {
         match self {
-            Engine::Single { sensor, output } => {
+            Engine::Single { sensor, output, .. } => {
                 sensor.handle_tick(now);
                 drain(sensor, output);
                 output.flush();
             }
             Engine::Several(workers) => workers.handle_tick(now),
+        }
+    }
+
+    /// Writes a row of `stats.log` that accounts for every frame so far.
+    pub fn write_stats(&mut self, moment: Moment) {
+        match self {
+            Engine::Single {
+                sensor,
+                output,
+                stats,
+            } => output.write(moment.at, stats.line(moment, sensor.parts().counters())),
+            Engine::Several(workers) => workers.write_stats(moment),
         }
     }
 
@@ -86,6 +102,7 @@ impl Engine {
             Engine::Single {
                 mut sensor,
                 mut output,
+                ..
             } => {
                 sensor.finish();
                 drain(&mut sensor, &mut output);

@@ -6,7 +6,8 @@
 
 use super::engine::{Engine, Outcome};
 use super::output::Output;
-use crate::capture::{Live, Next};
+use super::stats::Moment;
+use crate::capture::{CaptureError, Live, Next};
 use crate::sensor::settings::Settings;
 use crate::sink::{Format, LogDir};
 use crate::time::{Span, Timestamp};
@@ -51,6 +52,9 @@ const KERNEL_BUFFER_BYTES: u32 = 64 << 20;
 /// clock.
 const TICK_TRAIL: Span = Span::from_secs(2);
 
+/// How often a row of `stats.log` is written (Zeek: 5 min); one more at the end.
+const STATS_EVERY: Span = Span::from_secs(300);
+
 /// How often a tick is given.
 const TICK_EVERY: Span = Span::from_secs(1);
 
@@ -70,12 +74,17 @@ impl Watch {
         let logs = LogDir::create(&self.log_dir, self.format)?;
         let mut engine = Engine::start(settings, self.workers, Output::new(logs));
         let stopped = stop_on_signal()?;
-        let mut ticked_at = now();
+        let (mut ticked_at, mut told_at, mut frame_at) = (now(), now(), now());
         while !stopped.load(Ordering::Relaxed) && !engine.has_failed() {
             if let Next::Frame(frame) = live.next_frame()? {
+                frame_at = frame.at;
                 engine.handle_frame(&frame);
             }
             let now = now();
+            if now - told_at >= STATS_EVERY {
+                told_at = now;
+                engine.write_stats(moment(&mut live, frame_at)?);
+            }
             if now - ticked_at >= TICK_EVERY {
                 ticked_at = now;
                 engine.handle_tick(Timestamp::from_nanos(
@@ -88,14 +97,34 @@ impl Watch {
             if frame.at > now() {
                 break;
             }
+            frame_at = frame.at;
             engine.handle_frame(&frame);
         }
+        engine.write_stats(moment(&mut live, frame_at)?);
         let stats = live.stats()?;
         Ok(Watched {
             outcome: engine.finish().context("the logs are incomplete")?,
             dropped: stats.dropped + stats.if_dropped,
         })
     }
+}
+
+/// What the kernel counted, as of now.
+fn moment(live: &mut Live, frame_at: Timestamp) -> Result<Moment, CaptureError> {
+    let now = now();
+    Ok(Moment {
+        at: now,
+        lag: now - frame_at,
+        live: live.stats()?,
+        mem_mb: resident_mb().unwrap_or(0),
+    })
+}
+
+/// Resident memory in MB: the second number of `/proc/self/statm` counts pages of 4 KiB (proc(5)).
+fn resident_mb() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    Some(pages * 4096 / 1_000_000)
 }
 
 /// The wall clock. Reading it for every frame costs about 20 ns; the vDSO answers without a system

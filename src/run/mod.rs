@@ -5,5 +5,6 @@ pub mod live;
 pub mod output;
 pub mod progress;
 pub mod replay;
+pub mod stats;
 pub mod summary;
 mod workers;

@@ -9,6 +9,7 @@
 
 use super::engine::Outcome;
 use super::output::Output;
+use super::stats::{Moment, Stats};
 use crate::packet::frame::Frame;
 use crate::sensor::Parts;
 use crate::sensor::counters::Counters;
@@ -41,6 +42,8 @@ pub struct Workers {
     recycled: Receiver<Batch>,
     judge: JoinHandle<Output>,
     failed: Arc<AtomicBool>,
+    /// What the judge needs for an account beside what the workers count.
+    accounts: Sender<(Moment, Counters)>,
 }
 
 /// A worker as the steering thread sees it.
@@ -61,16 +64,30 @@ enum Work {
 #[derive(Debug, Default)]
 struct Batch {
     clock: Timestamp,
-    flush: bool,
+    then: Then,
     frames: Vec<(Steered, Range<usize>)>,
     bytes: Vec<u8>,
+}
+
+/// What is due after a batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Then {
+    /// The next one.
+    #[default]
+    GoOn,
+    /// What is known is put into the files.
+    Flush,
+    /// A row of `stats.log` is written.
+    Account,
 }
 
 /// What one worker observed during one batch.
 #[derive(Debug)]
 struct Observed {
     observations: Vec<Placed>,
-    flush: bool,
+    then: Then,
+    /// What the worker's shards counted so far, where an account is due.
+    counters: Option<Counters>,
 }
 
 impl Workers {
@@ -103,12 +120,15 @@ impl Workers {
             });
         }
         let failed = Arc::new(AtomicBool::new(false));
+        let (accounts, asked) = unbounded();
         let judge = Judge {
             settings,
             detector: parts.detector,
             output,
             heard,
             failed: failed.clone(),
+            asked,
+            stats: Stats::default(),
         };
         Workers {
             steering: parts.steering,
@@ -117,6 +137,7 @@ impl Workers {
             recycled,
             judge: thread::spawn(move || judge.run()),
             failed,
+            accounts,
         }
     }
 
@@ -130,14 +151,20 @@ impl Workers {
         batch.frames.push((steered, start..batch.bytes.len()));
         self.frames_pending += 1;
         if self.frames_pending >= BATCH_FRAMES {
-            self.send(false);
+            self.send(Then::GoOn);
         }
     }
 
     /// Time passed without a frame.
     pub fn handle_tick(&mut self, now: Timestamp) {
         self.steering.handle_tick(now);
-        self.send(true);
+        self.send(Then::Flush);
+    }
+
+    /// Writes a row of `stats.log` that accounts for every frame so far.
+    pub fn write_stats(&mut self, moment: Moment) {
+        send(&self.accounts, (moment, self.steering.counters.clone()));
+        self.send(Then::Account);
     }
 
     /// Whether the output has failed.
@@ -150,7 +177,7 @@ impl Workers {
     /// # Errors
     /// The output's first failure.
     pub fn finish(mut self) -> Result<Outcome, SinkError> {
-        self.send(false);
+        self.send(Then::GoOn);
         let clock = self.steering.clock();
         let mut counters = self.steering.counters.clone();
         for lane in self.lanes {
@@ -167,13 +194,13 @@ impl Workers {
     }
 
     /// Sends every worker its batch, empty ones too: they tell the clock.
-    fn send(&mut self, flush: bool) {
+    fn send(&mut self, then: Then) {
         self.frames_pending = 0;
         for lane in &mut self.lanes {
             let next = self.recycled.try_recv().unwrap_or_default();
             let mut batch = std::mem::replace(&mut lane.batch, next);
             batch.clock = self.steering.clock();
-            batch.flush = flush;
+            batch.then = then;
             send(&lane.queue, Work::Batch(batch));
         }
     }
@@ -192,10 +219,10 @@ impl Worker {
     fn run(mut self, work: &Receiver<Work>) -> Counters {
         for work in work {
             let mut observations = Vec::new();
-            let mut flush = false;
+            let mut then = Then::GoOn;
             match work {
                 Work::Batch(mut batch) => {
-                    flush = batch.flush;
+                    then = batch.then;
                     self.handle_batch(&batch, &mut observations);
                     batch.frames.clear();
                     batch.bytes.clear();
@@ -211,14 +238,19 @@ impl Worker {
             order::sort(&mut observations);
             let observed = Observed {
                 observations,
-                flush,
+                then,
+                counters: (then == Then::Account).then(|| self.counters()),
             };
             send(&self.tell, observed);
         }
+        self.counters()
+    }
+
+    fn counters(&self) -> Counters {
         let mut counters = Counters::default();
-        self.shards
-            .iter()
-            .for_each(|shard| counters.add(&shard.counters));
+        for shard in &self.shards {
+            counters.add(&shard.counters);
+        }
         counters
     }
 
@@ -244,18 +276,22 @@ struct Judge {
     output: Output,
     heard: Vec<Receiver<Observed>>,
     failed: Arc<AtomicBool>,
+    asked: Receiver<(Moment, Counters)>,
+    stats: Stats,
 }
 
 impl Judge {
     fn run(mut self) -> Output {
         let mut observations = Vec::new();
         loop {
-            let mut flush = false;
+            let mut then = Then::GoOn;
+            let mut counters = Counters::default();
             for heard in &self.heard {
                 match heard.recv() {
                     Ok(mut observed) => {
                         observations.append(&mut observed.observations);
-                        flush |= observed.flush;
+                        then = observed.then;
+                        observed.counters.iter().for_each(|part| counters.add(part));
                     }
                     // Workers leave together, after the last batch.
                     Err(_) => return self.output,
@@ -269,7 +305,13 @@ impl Judge {
                         output.write(at, line);
                     });
             }
-            if flush {
+            if then == Then::Account
+                && let Ok((moment, steered)) = self.asked.recv()
+            {
+                counters.add(&steered);
+                output.write(moment.at, self.stats.line(moment, counters));
+            }
+            if then != Then::GoOn {
                 output.flush();
             }
             self.failed.store(output.has_failed(), Ordering::Relaxed);

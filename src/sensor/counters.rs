@@ -29,10 +29,12 @@ pub struct Counters {
     pub sessions: BTreeMap<String, u64>,
     /// Anomalies, by name.
     pub weirds: BTreeMap<Weird, u64>,
-    /// Flows told as over.
-    pub flows_ended: u64,
+    /// Flows told as over, by transport.
+    pub flows_ended: BTreeMap<Transport, u64>,
     /// TCP payload bytes that were never seen.
     pub missed_bytes: u64,
+    /// TCP payload bytes held out of order, as of now.
+    pub held_bytes: usize,
 }
 
 impl Counters {
@@ -54,16 +56,17 @@ impl Counters {
         self.undecoded += other.undecoded;
         self.bad_checksums += other.bad_checksums;
         self.flows_evicted += other.flows_evicted;
-        self.flows_ended += other.flows_ended;
         self.missed_bytes += other.missed_bytes;
-        for (transport, count) in &other.flows {
-            *self.flows.entry(*transport).or_default() += count;
-        }
-        for (protocol, count) in &other.sessions {
-            *self.sessions.entry(protocol.clone()).or_default() += count;
-        }
-        for (weird, count) in &other.weirds {
-            *self.weirds.entry(*weird).or_default() += count;
-        }
+        self.held_bytes += other.held_bytes;
+        add_all(&mut self.flows, &other.flows);
+        add_all(&mut self.flows_ended, &other.flows_ended);
+        add_all(&mut self.sessions, &other.sessions);
+        add_all(&mut self.weirds, &other.weirds);
+    }
+}
+
+fn add_all<K: Clone + Ord>(counts: &mut BTreeMap<K, u64>, others: &BTreeMap<K, u64>) {
+    for (key, count) in others {
+        *counts.entry(key.clone()).or_default() += count;
     }
 }

@@ -26,7 +26,6 @@ use serde::{Deserialize, Serialize};
 pub struct Shard {
     number: u8,
     flows: Table<Inspection>,
-    held_bytes: usize,
     /// What it saw.
     pub counters: Counters,
 }
@@ -58,19 +57,8 @@ impl Shard {
         Shard {
             number,
             flows: Table::default(),
-            held_bytes: 0,
             counters: Counters::default(),
         }
-    }
-
-    /// How many flows are open.
-    pub fn flows_open(&self) -> usize {
-        self.flows.len()
-    }
-
-    /// Out-of-order payload bytes held.
-    pub fn held_bytes(&self) -> usize {
-        self.held_bytes
     }
 
     /// Lets every deadline up to `clock` act, each as of its own moment.
@@ -200,7 +188,8 @@ impl Shard {
             at: packet.at,
             limits: &settings.limits,
         };
-        let spare = (settings.limits.reassembly_bytes_max / SHARDS).saturating_sub(self.held_bytes);
+        let spare = (settings.limits.reassembly_bytes_max / SHARDS)
+            .saturating_sub(self.counters.held_bytes);
         let ingress = Ingress {
             clock: out.place.at,
             limits: &settings.limits,
@@ -229,7 +218,7 @@ impl Shard {
         if ingress.keep && !attached.is_reading() {
             held_delta += flow.forget_bytes();
         }
-        self.held_bytes = self.held_bytes.saturating_add_signed(held_delta);
+        self.counters.hold(held_delta);
         if !found.is_empty() || !weirds.is_empty() {
             found.extend(
                 weirds
@@ -311,7 +300,7 @@ impl Shard {
         let freed = flow.finish_streams(&mut |event| {
             attached.handle_stream(context, event, &mut found);
         });
-        self.held_bytes = self.held_bytes.saturating_add_signed(freed);
+        self.counters.hold(freed);
         attached.finish(context, &mut found);
         for found in found {
             if let Some((id, fact)) = self.counters.take(&mut entry, found) {
@@ -321,13 +310,19 @@ impl Shard {
         let summary = entry
             .flow
             .summary(std::mem::take(&mut entry.attached.services));
-        self.counters.flows_ended += 1;
+        let transport = entry.flow.id.transport;
+        *self.counters.flows_ended.entry(transport).or_default() += 1;
         self.counters.missed_bytes += summary.missed_bytes;
         out.put(Some(entry.flow.id), Fact::Flow(Box::new(summary)));
     }
 }
 
 impl Counters {
+    /// More, or less, TCP payload is held out of order than before.
+    fn hold(&mut self, delta: isize) {
+        self.held_bytes = self.held_bytes.saturating_add_signed(delta);
+    }
+
     /// Counts what was found in a flow and makes it a fact; none where it was told before.
     fn take(&mut self, entry: &mut Entry<Inspection>, found: Found) -> Option<(FlowId, Fact)> {
         let mut count = |protocol: &str| match self.sessions.get_mut(protocol) {
