@@ -30,7 +30,8 @@
 //!    back; a timer acts as of its deadline, not of the moment it was noticed.
 //! 2. No row depends on how many threads ran, or whether the run was live.
 //! 3. Nothing a peer on the wire does makes the core fail, allocate without bound, or go
-//!    quadratic. Every table has a bound in [`limits`], a rule for who leaves, and a counter for it.
+//!    quadratic. Every table has a bound in [`limits`], a rule for who leaves, and a counter for
+//!    it.
 //! 4. No fingerprint is made from a truncated hello, and no number is shown before there are
 //!    samples for it.
 //! 5. No alert depends on an agent being there.
