@@ -32,7 +32,4 @@ lint: setup
 	else echo 'cargo-deny is not installed, licences not checked (cargo install cargo-deny)'; fi
 
 bench: setup
-	cargo build --release --locked
-	@TIMEFORMAT='%U s user, %S s system'; for run in 1 2 3; do \
-	  time \
-	  target/release/tapir replay --workers 1 --log-dir target/bench $(BENCH) --json-summary; done
+	BENCH=$(abspath $(BENCH)) cargo bench --locked --bench stages

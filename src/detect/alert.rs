@@ -303,15 +303,21 @@ fn confidence(case: &Case<'_>, evidence: &Evidence, named_by: NamedBy) -> (f64, 
 
 fn counterfactual(case: &Case<'_>, evidence: &Evidence, tier: Tier) -> String {
     let (tiers, total) = (case.settings.tiers(), evidence.total());
-    let id = evidence.first().id;
-    let without = tiers.tier(
-        evidence.total_without(id),
-        evidence.groups_without(id),
-        false,
-    );
-    let weaker = match without.map(|without| without.min(tier)) {
-        None => format!("would not alert without {id}"),
-        Some(without) => format!("would be {} without {id}", without.name()),
+    let without = |id| {
+        let (total, groups) = (evidence.total_without(id), evidence.groups_without(id));
+        let weaker = tiers.tier(total, groups, false);
+        weaker.map(|weaker| weaker.min(tier))
+    };
+    let ids = || evidence.items().map(|item| item.id);
+    let decisive: Vec<&str> = ids().filter(|id| without(id) != Some(tier)).collect();
+    let weaker = match decisive.iter().map(|id| without(id)).min().flatten() {
+        _ if decisive.is_empty() => format!("would still be {} without any one item", tier.name()),
+        None => format!("would not alert without {}", decisive.join(" or ")),
+        Some(lower) => format!(
+            "would be {} without {}",
+            lower.name(),
+            decisive.join(" or ")
+        ),
     };
     let lacking = Bits::new((tiers.high.as_f64() - total.as_f64()).max(0.0));
     let stronger = format!(

@@ -241,7 +241,7 @@ fn a_script_on_one_of_many_servers_that_never_chat_is_alerted_on_with_its_eviden
     assert!(
         alert
             .counterfactual
-            .starts_with("would not alert without role.service_rarity;")
+            .starts_with("would not alert without role.service_rarity or fp.role_rarity;")
     );
 }
 

@@ -1,7 +1,5 @@
 use super::*;
-use crate::net::{Endpoint, Transport, Uid};
-use crate::observe::FlowId;
-use crate::time::Timestamp;
+use crate::net::Endpoint;
 use proptest::prelude::*;
 
 fn bytes(words: &[u16]) -> Vec<u8> {
@@ -216,14 +214,9 @@ fn community_ids_are_those_of_the_specification() {
             addr: addr.parse().unwrap(),
             port,
         };
-        let flow = FlowId {
-            uid: Uid::from_words(0, 0),
-            first_at: Timestamp::MIN,
-            originator: endpoint(source, source_port),
-            responder: endpoint(target, target_port),
-            transport: Transport::Unknown,
-        };
-        assert_eq!(community_id(0, &flow, ip_proto), expected);
+        let (originator, responder) =
+            (endpoint(source, source_port), endpoint(target, target_port));
+        assert_eq!(community_id(0, originator, responder, ip_proto), expected);
     }
 }
 

@@ -108,7 +108,8 @@ fn notice(settings: &Settings, alert: &Alert) -> Record {
 }
 
 fn community_id(settings: &Settings, flow: &FlowId, ip_proto: u8) -> Box<str> {
-    fingerprint::community_id(settings.community_id_seed, flow, ip_proto).into()
+    let seed = settings.community_id_seed;
+    fingerprint::community_id(seed, flow.originator, flow.responder, ip_proto).into()
 }
 
 /// Which certificates were logged within the last day: Zeek logs each once a day.

@@ -62,9 +62,13 @@ pub fn path(name: &str) -> PathBuf {
 }
 
 pub fn frames(name: &str) -> Vec<Owned> {
-    let mut reader = Reader::open(&path(name)).expect("our captures open");
+    frames_of(&path(name))
+}
+
+pub fn frames_of(path: &Path) -> Vec<Owned> {
+    let mut reader = Reader::open(path).expect("the capture opens");
     let mut frames = Vec::new();
-    while let Some(frame) = reader.next_frame().expect("our captures are whole") {
+    while let Some(frame) = reader.next_frame().expect("the capture is whole") {
         frames.push(Owned {
             at: frame.at,
             link: frame.link,

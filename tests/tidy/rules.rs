@@ -38,7 +38,7 @@ const CORE: &[Row] = &[
     ("limits", "time"),
     ("weird", ""),
     ("observe", "time net weird"),
-    ("fingerprint", "net observe"),
+    ("fingerprint", "net"),
     ("packet", "time net limits weird"),
     ("flow", "time net limits weird observe packet fingerprint"),
     ("inspect", "time net limits weird observe flow fingerprint"),
