@@ -23,14 +23,23 @@ pub struct Inspection {
 enum Reader {
     /// Nobody: the payload is only counted.
     Nobody,
-    /// Not known yet: the first bytes of each side, a few at most.
-    Probing([Vec<u8>; 2]),
+    /// Not known yet: what each side began with.
+    Probing([Beginning; 2]),
     /// Something else than TLS, which may still turn to it (STARTTLS, CONNECT, SOCKS, a database's
     /// upgrade): so many more pieces of payload are looked at.
     Waiting(u8),
     Tls(Box<TlsInspector>),
     DnsStream(Box<DnsStreamInspector>),
     Dns(Box<DnsInspector>),
+}
+
+/// What one side's stream began with.
+#[derive(Debug, Serialize, Deserialize)]
+enum Beginning {
+    /// These bytes, a few at most.
+    Bytes(Vec<u8>),
+    /// Missing bytes: nothing says what the rest of this side is, but the other side may.
+    Gap(u64),
 }
 
 impl Inspection {
@@ -44,7 +53,7 @@ impl Inspection {
             Transport::Tcp if is_dns_port(false, responder.port) => {
                 Reader::DnsStream(Box::new(DnsStreamInspector::new(responder)))
             }
-            Transport::Tcp => Reader::Probing(Default::default()),
+            Transport::Tcp => Reader::Probing([(); 2].map(|()| Beginning::Bytes(Vec::new()))),
             _ => Reader::Nobody,
         };
         Inspection {
@@ -91,17 +100,8 @@ impl Inspection {
         found: &mut Vec<Found>,
     ) {
         if let Reader::Probing(first) = &mut self.reader {
-            let StreamEvent::Data { side, bytes } = event else {
-                // Without its first bytes nothing says what a stream is.
-                if matches!(event, StreamEvent::Gap { .. }) {
-                    self.reader = Reader::Nobody;
-                }
-                return;
-            };
-            let held = &mut first[side.index()];
-            held.extend_from_slice(&bytes[..bytes.len().min(PROBE_BYTES_MAX)]);
-            match TlsInspector::probe(side, held) {
-                Probe::Open => return,
+            match probe(first, event) {
+                Probe::Open => {}
                 Probe::NotMine => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
                 Probe::Mine => self.begin_tls(context, event, found),
             }
@@ -157,18 +157,20 @@ impl Inspection {
     fn begin_tls(&mut self, context: Context<'_>, event: StreamEvent<'_>, found: &mut Vec<Found>) {
         let tls = Reader::Tls(Box::default());
         let before = std::mem::replace(&mut self.reader, tls);
-        let mut first = match before {
+        let first = match before {
             Reader::Probing(first) => first,
             _ => return self.handle_stream(context, event, found),
         };
-        if let StreamEvent::Data { side, bytes } = event {
-            let held = &mut first[side.index()];
-            held.truncate(held.len() - bytes.len().min(PROBE_BYTES_MAX));
-        }
-        for side in [Side::Originator, Side::Responder] {
-            if !first[side.index()].is_empty() {
-                let bytes = &first[side.index()];
-                self.handle_stream(context, StreamEvent::Data { side, bytes }, found);
+        for (side, beginning) in [Side::Originator, Side::Responder].into_iter().zip(&first) {
+            match beginning {
+                Beginning::Gap(bytes) => {
+                    let bytes = *bytes;
+                    self.handle_stream(context, StreamEvent::Gap { side, bytes }, found);
+                }
+                Beginning::Bytes(bytes) if !bytes.is_empty() => {
+                    self.handle_stream(context, StreamEvent::Data { side, bytes }, found);
+                }
+                Beginning::Bytes(_) => {}
             }
         }
         self.handle_stream(context, event, found);
@@ -180,6 +182,33 @@ impl Inspection {
             Verdict::Done => self.finish(context, found),
             Verdict::NotMine => drop(self.release()),
         }
+    }
+}
+
+/// What the beginnings of both sides and the next event say. What decided nothing is held.
+fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probe {
+    match event {
+        StreamEvent::Data { side, bytes } => {
+            let Beginning::Bytes(held) = &mut first[side.index()] else {
+                return Probe::Open;
+            };
+            let before = held.len();
+            held.extend_from_slice(&bytes[..bytes.len().min(PROBE_BYTES_MAX)]);
+            let verdict = TlsInspector::probe(side, held);
+            if verdict != Probe::Open {
+                // The event itself is handed on.
+                held.truncate(before);
+            }
+            verdict
+        }
+        StreamEvent::Gap { side, bytes } => {
+            first[side.index()] = Beginning::Gap(bytes);
+            match first {
+                [Beginning::Gap(_), Beginning::Gap(_)] => Probe::NotMine,
+                _ => Probe::Open,
+            }
+        }
+        StreamEvent::End { .. } => Probe::Open,
     }
 }
 
