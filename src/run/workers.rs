@@ -30,6 +30,9 @@ use std::thread::{self, JoinHandle};
 /// caches do.
 const BATCH_FRAMES: usize = 1024;
 
+/// Bytes of a worker's batch: frames of an offloading sender are 64 KiB long.
+const BATCH_BYTES: usize = 1 << 20;
+
 /// Batches that may wait for a worker.
 const QUEUE_BATCHES: usize = 8;
 
@@ -149,8 +152,9 @@ impl Workers {
         let start = batch.bytes.len();
         batch.bytes.extend_from_slice(frame.bytes);
         batch.frames.push((steered, start..batch.bytes.len()));
+        let full = batch.bytes.len() >= BATCH_BYTES;
         self.frames_pending += 1;
-        if self.frames_pending >= BATCH_FRAMES {
+        if full || self.frames_pending >= BATCH_FRAMES {
             self.send(Then::GoOn);
         }
     }
