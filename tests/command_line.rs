@@ -1,4 +1,5 @@
 //! The binary as people call it: exit codes, messages, and what a capture may come as.
+#![allow(clippy::disallowed_methods)] // Tests make files and run the binary.
 
 mod captures;
 

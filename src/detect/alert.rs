@@ -7,6 +7,7 @@ use super::an1190::{CONFIDENCE_CAP, Case, N_HALF, NamedBy, Verdict};
 use super::attack::{Analytic, Mitre};
 use super::catalogue;
 use super::client::ClientClass;
+use super::counterfactual;
 use super::evidence::{Bits, Evidence, Item, Tier};
 use crate::net::Uid;
 use crate::observe::FlowId;
@@ -237,7 +238,7 @@ impl Alert {
             tier,
             confidence,
             confidence_reasons,
-            counterfactual: counterfactual(case, &evidence, tier),
+            counterfactual: counterfactual::sentence(case.settings.tiers(), &evidence, tier),
             evidence,
             against,
             missing: missing(case),
@@ -299,32 +300,6 @@ fn confidence(case: &Case<'_>, evidence: &Evidence, named_by: NamedBy) -> (f64, 
     }
     let confidence = (CONFIDENCE_CAP * learnt * quality * 100.0).round() / 100.0;
     (confidence, reasons)
-}
-
-fn counterfactual(case: &Case<'_>, evidence: &Evidence, tier: Tier) -> String {
-    let (tiers, total) = (case.settings.tiers(), evidence.total());
-    let without = |id| {
-        let (total, groups) = (evidence.total_without(id), evidence.groups_without(id));
-        let weaker = tiers.tier(total, groups, false);
-        weaker.map(|weaker| weaker.min(tier))
-    };
-    let ids = || evidence.items().map(|item| item.id);
-    let decisive: Vec<&str> = ids().filter(|id| without(id) != Some(tier)).collect();
-    let weaker = match decisive.iter().map(|id| without(id)).min().flatten() {
-        _ if decisive.is_empty() => format!("would still be {} without any one item", tier.name()),
-        None => format!("would not alert without {}", decisive.join(" or ")),
-        Some(lower) => format!(
-            "would be {} without {}",
-            lower.name(),
-            decisive.join(" or ")
-        ),
-    };
-    let lacking = Bits::new((tiers.high.as_f64() - total.as_f64()).max(0.0));
-    let stronger = format!(
-        "would be high with {} bits of endpoint evidence",
-        lacking.as_f64()
-    );
-    format!("{weaker}; {stronger}")
 }
 
 fn missing(case: &Case<'_>) -> Vec<Missing> {

@@ -10,6 +10,7 @@ pub mod an1190;
 pub mod attack;
 pub mod catalogue;
 pub mod client;
+mod counterfactual;
 mod engine;
 pub mod evidence;
 mod explain;
