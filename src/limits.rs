@@ -33,8 +33,6 @@ pub struct Limits {
     pub tcp_close: Span,
     /// A flow that was reset lingers this long (Zeek's `tcp_reset_delay`: 100 ms).
     pub tcp_reset: Span,
-    /// A flow closed by one side only ends after this (Zeek's `tcp_partial_close_delay`: 3 s).
-    pub tcp_partial_close: Span,
     /// DNS queries of one flow that wait for an answer.
     pub dns_pending_max: usize,
     /// Handshake bytes of one TLS direction; a certificate chain of 64 KiB is far above any seen.
@@ -60,7 +58,6 @@ impl Limits {
         tcp_attempt: Span::from_secs(5),
         tcp_close: Span::from_secs(5),
         tcp_reset: Span::from_millis(100),
-        tcp_partial_close: Span::from_secs(3),
         dns_pending_max: 256,
         tls_handshake_bytes_max: 1 << 17,
         dns_memory_max: 200_000,

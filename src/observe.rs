@@ -135,8 +135,8 @@ pub struct FlowSummary {
     pub vlan: [Option<u16>; 2],
     /// Link-layer addresses of originator and responder.
     pub macs: [Option<Mac>; 2],
-    /// Starts of an exchange: client payload after at least two seconds without any from the
-    /// client's side, handshakes left out.
+    /// Starts of an exchange: originator payload after at least two seconds without any. A TLS
+    /// handshake and the request after it are one.
     pub exchanges: u32,
 }
 

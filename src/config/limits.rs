@@ -59,7 +59,6 @@ limits_table! {
     tcp_attempt = tcp_attempt_s,
     tcp_close = tcp_close_s,
     tcp_reset = tcp_reset_s,
-    tcp_partial_close = tcp_partial_close_s,
     }
 }
 
