@@ -9,6 +9,10 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use tapir::flow::key::{FlowKey, Keyed};
+use tapir::net::Transport;
+use tapir::packet;
+use tapir::record::Record;
 use tapir::run::engine::Engine;
 use tapir::run::output::Output;
 use tapir::sensor::settings::Settings;
@@ -149,4 +153,42 @@ proptest! {
         state[at] = value;
         drop(Sensor::restore(settings, &state));
     }
+}
+
+/// The frames of the first flow of `name` that `port` serves, those after the first `quick` an
+/// hour later than they were.
+fn with_an_idle_hour(name: &str, port: u16, quick: usize) -> Vec<Owned> {
+    let keyed = |owned: &Owned| {
+        let packet = packet::decode(&owned.frame()).ok()?;
+        Some(FlowKey::of(&packet))
+    };
+    let all = frames(name);
+    let serves = |keyed: &Keyed| keyed.dst.port == port && keyed.transport == Transport::Tcp;
+    let first = all.iter().find_map(|owned| keyed(owned).filter(serves));
+    let first = first.expect("such a flow").key;
+    let of_flow = |owned: &Owned| keyed(owned).is_some_and(|keyed| keyed.key == first);
+    let mut flow: Vec<Owned> = all.into_iter().filter(of_flow).collect();
+    let hour = Span::from_secs(3600);
+    flow.iter_mut()
+        .skip(quick)
+        .for_each(|owned| owned.at = owned.at + hour);
+    flow
+}
+
+fn flows_told(settings: &Settings, frames: &[Owned]) -> usize {
+    let lines = lines(settings, frames);
+    let is_flow = |(_, line): &&(Timestamp, Line)| matches!(line, Line::Row(Record::Conn(_)));
+    lines.iter().filter(is_flow).count()
+}
+
+#[test]
+fn an_established_tls_flow_that_idles_is_not_cut_in_two() {
+    let settings = settings("clients");
+    // Hellos and the client's Finished are among the first dozen frames, the close is not.
+    let tls = with_an_idle_hour("clients", 443, 12);
+    assert!(tls.len() > 14, "the capture's first flow is long enough");
+    assert_eq!(flows_told(&settings, &tls), 1);
+    // Before the handshake is over, silence is an end.
+    let cut = with_an_idle_hour("clients", 443, 3);
+    assert_eq!(flows_told(&settings, &cut), 2);
 }

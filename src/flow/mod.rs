@@ -14,7 +14,7 @@ pub mod tcp;
 mod tcp_stream;
 
 use crate::limits::Limits;
-use crate::net::{Endpoint, Side, Transport, Uid};
+use crate::net::{Endpoint, Mac, Side, Transport, Uid};
 use crate::observe::{ConnState, FlowId, FlowSummary, SideTally};
 use crate::packet::{self, Link, Packet, Tcp};
 use crate::time::{Span, Timestamp};
@@ -40,7 +40,7 @@ pub struct Flow {
     tally: [SideTally; 2],
     history: History,
     vlan: [Option<u16>; 2],
-    macs: [Option<crate::net::Mac>; 2],
+    macs: [Option<Mac>; 2],
     missed_bytes: u64,
     exchanges: Exchanges,
     tcp: Option<Box<TcpFlow>>,
