@@ -93,8 +93,9 @@ impl Watch {
             }
         }
         // What the kernel holds when the signal comes was on the wire before it.
+        let stopped_at = now();
         while let Next::Frame(frame) = live.next_frame()? {
-            if frame.at > now() {
+            if frame.at > stopped_at {
                 break;
             }
             frame_at = frame.at;
