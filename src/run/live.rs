@@ -7,7 +7,7 @@
 use super::engine::{Engine, Outcome};
 use super::output::Output;
 use super::stats::Moment;
-use crate::capture::{CaptureError, Live, Next};
+use crate::capture::{CaptureError, Live, LiveStats, Next};
 use crate::sensor::settings::Settings;
 use crate::sink::{Format, LogDir};
 use crate::time::{Span, Timestamp};
@@ -74,40 +74,52 @@ impl Watch {
         let logs = LogDir::create(&self.log_dir, self.format)?;
         let mut engine = Engine::start(settings, self.workers, Output::new(logs));
         let stopped = stop_on_signal()?;
-        let (mut ticked_at, mut told_at, mut frame_at) = (now(), now(), now());
-        while !stopped.load(Ordering::Relaxed) && !engine.has_failed() {
-            if let Next::Frame(frame) = live.next_frame()? {
-                frame_at = frame.at;
-                engine.handle_frame(&frame);
-            }
-            let now = now();
-            if now - told_at >= STATS_EVERY {
-                told_at = now;
-                engine.write_stats(moment(&mut live, frame_at)?);
-            }
-            if now - ticked_at >= TICK_EVERY {
-                ticked_at = now;
-                engine.handle_tick(Timestamp::from_nanos(
-                    now.as_nanos() - TICK_TRAIL.as_nanos(),
-                ));
-            }
-        }
-        // What the kernel holds when the signal comes was on the wire before it.
-        let stopped_at = now();
-        while let Next::Frame(frame) = live.next_frame()? {
-            if frame.at > stopped_at {
-                break;
-            }
-            frame_at = frame.at;
-            engine.handle_frame(&frame);
-        }
-        engine.write_stats(moment(&mut live, frame_at)?);
-        let stats = live.stats()?;
+        let watched = watch(&mut live, &mut engine, &stopped);
+        // Whatever ended the watch, what was seen until then is written.
+        let outcome = engine.finish().context("the logs are incomplete")?;
+        let stats = watched.with_context(|| format!("watching {} ended", self.interface))?;
         Ok(Watched {
-            outcome: engine.finish().context("the logs are incomplete")?,
+            outcome,
             dropped: stats.dropped + stats.if_dropped,
         })
     }
+}
+
+/// Hands frames and ticks to `engine` until `stopped` is set; gives what the kernel counted.
+fn watch(
+    live: &mut Live,
+    engine: &mut Engine,
+    stopped: &AtomicBool,
+) -> Result<LiveStats, CaptureError> {
+    let (mut ticked_at, mut told_at, mut frame_at) = (now(), now(), now());
+    while !stopped.load(Ordering::Relaxed) && !engine.has_failed() {
+        if let Next::Frame(frame) = live.next_frame()? {
+            frame_at = frame.at;
+            engine.handle_frame(&frame);
+        }
+        let now = now();
+        if now - told_at >= STATS_EVERY {
+            told_at = now;
+            engine.write_stats(moment(live, frame_at)?);
+        }
+        if now - ticked_at >= TICK_EVERY {
+            ticked_at = now;
+            engine.handle_tick(Timestamp::from_nanos(
+                now.as_nanos() - TICK_TRAIL.as_nanos(),
+            ));
+        }
+    }
+    // What the kernel holds when the signal comes was on the wire before it.
+    let stopped_at = now();
+    while let Next::Frame(frame) = live.next_frame()? {
+        if frame.at > stopped_at {
+            break;
+        }
+        frame_at = frame.at;
+        engine.handle_frame(&frame);
+    }
+    engine.write_stats(moment(live, frame_at)?);
+    live.stats()
 }
 
 /// What the kernel counted, as of now.

@@ -54,23 +54,29 @@ impl Replay {
         let logs = LogDir::create(&self.log_dir, self.format)?;
         let mut engine = Engine::start(settings, self.workers, Output::new(logs));
         let bar = progress::bar(total);
-        let mut damaged = Vec::new();
+        let (mut damaged, mut failure) = (Vec::new(), None);
         let (mut filtered, mut done) = (0, 0);
         for capture in &self.captures {
-            let mut reader = Reader::open(capture)?;
-            let read = read(&mut reader, &mut engine, &mut filter, &bar, done);
-            done += reader.bytes_read();
+            let read = Reader::open(capture).and_then(|mut reader| {
+                let read = read(&mut reader, &mut engine, &mut filter, &bar, done);
+                done += reader.bytes_read();
+                read
+            });
             match read {
                 Ok(left_out) => filtered += left_out,
                 Err(error) if error.exit_code() == 3 => damaged.push(error),
-                Err(error) => return Err(error.into()),
+                Err(error) => failure = Some(error),
             }
-            if engine.has_failed() {
+            if engine.has_failed() || failure.is_some() {
                 break;
             }
         }
         bar.finish_and_clear();
+        // Whatever ended the reading, what was read until then is written.
         let outcome = engine.finish().context("the logs are incomplete")?;
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
         Ok(Replayed {
             outcome,
             damaged,
