@@ -35,6 +35,10 @@ weirds! {
     InconsistentOverlap = "rexmit_inconsistency",
     /// A link header is cut short.
     TruncatedLink = "truncated_header",
+    /// A tunnel's header is cut short.
+    TruncatedTunnel = "truncated_tunnel_header",
+    /// More tunnels within each other than are opened (Zeek's name).
+    TunnelTooDeep = "exceeded_tunnel_max_depth",
     /// An IP header is cut short or its lengths contradict each other.
     TruncatedIp = "truncated_IP",
     /// A transport header is cut short.

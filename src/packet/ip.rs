@@ -1,18 +1,31 @@
 //! From a network header to addresses, body and transport.
 
 use super::frame::Frame;
-use super::{Ip, LAYERS_MAX, Transport, Undecoded, transport};
+use super::link::Network;
+use super::{Ip, LAYERS_MAX, Undecoded};
 use crate::weird::Weird;
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
 use std::net::IpAddr;
 use std::ops::Range;
 
-type Decoded = (Ip, Transport, Range<usize>, u32);
-
 const CUT: Undecoded = Undecoded::Weird(Weird::TruncatedIp);
 
-/// Decodes an IPv4 packet that begins at `offset`.
-pub(super) fn v4(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded> {
+/// Decodes the IP header that begins at `offset`.
+pub(super) fn decode(frame: &Frame<'_>, offset: usize, network: Network) -> Result<Ip, Undecoded> {
+    let version = match network {
+        Network::Ipv4 => Some(4),
+        Network::Ipv6 => Some(6),
+        Network::Either => frame.bytes.get(offset).map(|first| first >> 4),
+    };
+    match version {
+        Some(4) => v4(frame, offset),
+        Some(6) => v6(frame, offset),
+        Some(_) => Err(Undecoded::NotIp),
+        None => Err(CUT),
+    }
+}
+
+fn v4(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
     let bytes = frame.bytes.get(offset..).unwrap_or_default();
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
     let header_len = header.slice().len();
@@ -31,7 +44,7 @@ pub(super) fn v4(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
     if header.more_fragments() || header.fragments_offset().value() != 0 {
         return Err(Undecoded::Fragment);
     }
-    let ip = Ip {
+    Ok(Ip {
         src: IpAddr::V4(header.source_addr()),
         dst: IpAddr::V4(header.destination_addr()),
         proto: header.protocol().0,
@@ -39,12 +52,10 @@ pub(super) fn v4(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
         header: offset..offset + header_len,
         body: body(frame, offset + header_len, total_len - header_len),
         body_len: (total_len - header_len) as u32,
-    };
-    with_transport(frame, ip)
+    })
 }
 
-/// Decodes an IPv6 packet that begins at `offset`, extension headers passed over.
-pub(super) fn v6(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded> {
+fn v6(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
     let bytes = frame.bytes.get(offset..).unwrap_or_default();
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
     let on_wire = (frame.wire_len as usize)
@@ -61,7 +72,7 @@ pub(super) fn v6(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
     if total_len < before {
         return Err(CUT);
     }
-    let ip = Ip {
+    Ok(Ip {
         src: IpAddr::V6(header.source_addr()),
         dst: IpAddr::V6(header.destination_addr()),
         proto,
@@ -69,8 +80,7 @@ pub(super) fn v6(frame: &Frame<'_>, offset: usize) -> Result<Decoded, Undecoded>
         header: offset..offset + 40,
         body: body(frame, offset + before, total_len - before),
         body_len: (total_len - before) as u32,
-    };
-    with_transport(frame, ip)
+    })
 }
 
 /// Walks the extension headers (RFC 8200 section 4): the upper protocol and their length in bytes.
@@ -107,13 +117,4 @@ fn extensions(bytes: &[u8], first: u8) -> Result<(u8, usize), Undecoded> {
 fn body(frame: &Frame<'_>, start: usize, len: usize) -> Range<usize> {
     let end = (start + len).min(frame.bytes.len());
     start.min(end)..end
-}
-
-fn with_transport(frame: &Frame<'_>, ip: Ip) -> Result<Decoded, Undecoded> {
-    let captured = frame.bytes.get(ip.body.clone()).unwrap_or_default();
-    let (header, header_len) = transport::decode(&ip, captured)?;
-    let start = (ip.body.start + header_len).min(ip.body.end);
-    let payload = start..ip.body.end;
-    let payload_len = ip.body_len.saturating_sub(header_len as u32);
-    Ok((ip, header, payload, payload_len))
 }

@@ -15,7 +15,7 @@ pub(super) enum Network {
     Either,
 }
 
-type Peeled = (Link, usize, Network);
+pub(super) type Peeled = (Link, usize, Network);
 
 const CUT: Undecoded = Undecoded::Weird(Weird::TruncatedLink);
 
@@ -24,22 +24,14 @@ pub(super) fn peel(frame: &Frame<'_>) -> Result<Peeled, Undecoded> {
     let bytes = frame.bytes;
     let bare = |offset, network| Ok((Link::default(), offset, network));
     match frame.link {
-        LinkType::ETHERNET => ethernet(bytes),
+        LinkType::ETHERNET => ethernet(bytes, 0),
         // 12 and 14 are what BSDs wrote for raw IP before the registry.
         LinkType::RAW | LinkType(12) | LinkType(14) => bare(0, Network::Either),
         LinkType::IPV4 => bare(0, Network::Ipv4),
         LinkType::IPV6 => bare(0, Network::Ipv6),
         // A four-byte address family, in host byte order or not: the IP version tells as well.
         LinkType::NULL | LinkType::LOOP => bare(4, Network::Either),
-        LinkType::PPP | LinkType::PPP_SERIAL => {
-            // HDLC framing (RFC 1662) is optional and begins ff 03.
-            let offset = if bytes.starts_with(&[0xff, 0x03]) {
-                2
-            } else {
-                0
-            };
-            ppp(bytes, Link::default(), offset)
-        }
+        LinkType::PPP | LinkType::PPP_SERIAL => framed_ppp(bytes, Link::default(), 0),
         LinkType::PPP_ETHER => pppoe(bytes, Link::default(), 0),
         // A frame control byte, two addresses (in either bit order), then LLC.
         LinkType::FDDI => llc(bytes, Link::default(), 13),
@@ -64,8 +56,10 @@ pub(super) fn peel(frame: &Frame<'_>) -> Result<Peeled, Undecoded> {
     }
 }
 
-fn ethernet(bytes: &[u8]) -> Result<Peeled, Undecoded> {
-    let header = Ethernet2HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
+/// An Ethernet frame that begins at `offset`.
+pub(super) fn ethernet(bytes: &[u8], offset: usize) -> Result<Peeled, Undecoded> {
+    let frame = bytes.get(offset..).unwrap_or_default();
+    let header = Ethernet2HeaderSlice::from_slice(frame).map_err(|_| CUT)?;
     let link = Link {
         vlan: [None; 2],
         macs: [Some(Mac(header.source())), Some(Mac(header.destination()))],
@@ -74,9 +68,9 @@ fn ethernet(bytes: &[u8]) -> Result<Peeled, Undecoded> {
     // Below 0x600 the field is a length (IEEE 802.3) and an LLC header follows; SNAP carries an
     // ether type.
     if kind < 0x600 {
-        return llc(bytes, link, 14);
+        return llc(bytes, link, offset + 14);
     }
-    network(bytes, link, kind, 14)
+    network(bytes, link, kind, offset + 14)
 }
 
 /// An LLC header (IEEE 802.2); with SNAP it carries an ether type, and otherwise no IP.
@@ -90,14 +84,14 @@ fn llc(bytes: &[u8], link: Link, offset: usize) -> Result<Peeled, Undecoded> {
     }
 }
 
-/// Peels VLAN tags until an IP header or something else follows.
-fn network(
+/// Peels VLAN tags and labels until an IP header or something else follows.
+pub(super) fn network(
     bytes: &[u8],
     mut link: Link,
     mut kind: u16,
     mut offset: usize,
 ) -> Result<Peeled, Undecoded> {
-    for depth in 0..LAYERS_MAX {
+    for _ in 0..LAYERS_MAX {
         match kind {
             0x0800 => return Ok((link, offset, Network::Ipv4)),
             0x86dd => return Ok((link, offset, Network::Ipv6)),
@@ -105,13 +99,14 @@ fn network(
             0x8100 | 0x88a8 | 0x9100 | 0x9200 => {
                 let tag = bytes.get(offset..).unwrap_or_default();
                 let tag = SingleVlanHeaderSlice::from_slice(tag).map_err(|_| CUT)?;
-                if let Some(slot) = link.vlan.get_mut(depth) {
+                if let Some(slot) = link.vlan.iter_mut().find(|slot| slot.is_none()) {
                     *slot = Some(tag.vlan_identifier().value());
                 }
                 kind = tag.ether_type().0;
                 offset += 4;
             }
             0x8864 => return pppoe(bytes, link, offset),
+            0x8847 | 0x8848 => return mpls(bytes, link, offset),
             // VN-Tag: four bytes of tag and the next ether type.
             0x8926 => {
                 kind = be16(bytes, offset + 4).ok_or(CUT)?;
@@ -131,6 +126,33 @@ fn network(
         }
     }
     Err(Undecoded::NotIp)
+}
+
+/// A stack of MPLS labels (RFC 3032) and what it carries. Nothing says what that is: a first
+/// nibble of 4 or 6 is taken for IP, of 0 for a control word before Ethernet (RFC 4385), else for
+/// Ethernet.
+fn mpls(bytes: &[u8], link: Link, offset: usize) -> Result<Peeled, Undecoded> {
+    let labels = bytes.get(offset..).unwrap_or_default().chunks_exact(4);
+    let above = labels
+        .take(LAYERS_MAX)
+        .take_while(|label| label[2] & 1 == 0)
+        .count();
+    let offset = offset + (above + 1) * 4;
+    match bytes.get(offset).map(|first| first >> 4) {
+        Some(4) => Ok((link, offset, Network::Ipv4)),
+        Some(6) => Ok((link, offset, Network::Ipv6)),
+        Some(0) => ethernet(bytes, offset + 4),
+        Some(_) => ethernet(bytes, offset),
+        None => Err(CUT),
+    }
+}
+
+/// PPP, with or without HDLC framing (RFC 1662), which begins ff 03.
+pub(super) fn framed_ppp(bytes: &[u8], link: Link, offset: usize) -> Result<Peeled, Undecoded> {
+    match bytes.get(offset..) {
+        Some([0xff, 0x03, ..]) => ppp(bytes, link, offset + 2),
+        _ => ppp(bytes, link, offset),
+    }
 }
 
 /// A PPPoE session header (RFC 2516 section 4): six bytes, code 0 carries PPP.

@@ -9,6 +9,7 @@ pub mod frame;
 mod ip;
 mod link;
 mod transport;
+mod tunnel;
 
 pub(crate) use transport::proto;
 
@@ -131,29 +132,36 @@ pub enum Undecoded {
     Weird(Weird),
 }
 
-/// The packet within `frame`.
+/// How many tunnels may stand within each other in one frame; Zeek's `Tunnel::max_depth` is 2.
+pub const TUNNELS_MAX: usize = 4;
+
+/// The innermost packet within `frame`.
 ///
 /// # Errors
 /// Why there is none.
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Undecoded> {
-    let (link, offset, network) = link::peel(frame)?;
-    let (ip, transport, payload, payload_len) = match network {
-        link::Network::Ipv4 => ip::v4(frame, offset)?,
-        link::Network::Ipv6 => ip::v6(frame, offset)?,
-        link::Network::Either => match frame.bytes.get(offset).map(|first| first >> 4) {
-            Some(4) => ip::v4(frame, offset)?,
-            Some(6) => ip::v6(frame, offset)?,
-            Some(_) => return Err(Undecoded::NotIp),
-            None => return Err(Undecoded::Weird(Weird::TruncatedIp)),
-        },
-    };
+    let (mut link, mut offset, mut network) = link::peel(frame)?;
+    for _ in 0..=TUNNELS_MAX {
+        let ip = ip::decode(frame, offset, network)?;
+        let Some(inner) = tunnel::inner(frame.bytes, link, &ip) else {
+            return with_transport(frame, link, ip);
+        };
+        (link, offset, network) = inner?;
+    }
+    Err(Undecoded::Weird(Weird::TunnelTooDeep))
+}
+
+fn with_transport(frame: &Frame<'_>, link: Link, ip: Ip) -> Result<Packet, Undecoded> {
+    let captured = frame.bytes.get(ip.body.clone()).unwrap_or_default();
+    let (transport, header_len) = transport::decode(&ip, captured)?;
+    let start = (ip.body.start + header_len).min(ip.body.end);
     Ok(Packet {
         at: frame.at,
         link,
+        payload: start..ip.body.end,
+        payload_len: ip.body_len.saturating_sub(header_len as u32),
         ip,
         transport,
-        payload,
-        payload_len,
     })
 }
 

@@ -74,6 +74,83 @@ fn a_tcp_packet_is_found_under_every_link_layer() {
     }
 }
 
+/// `inner` within an IPv4 packet of protocol `proto`.
+fn within_ipv4(proto: u8, inner: &[u8]) -> Vec<u8> {
+    let length = (20 + inner.len() as u16).to_be_bytes();
+    let mut outer = vec![0x45, 0, length[0], length[1], 0, 0, 0, 0, 64, proto, 0, 0];
+    outer.extend([192, 0, 2, 1, 192, 0, 2, 2]);
+    outer.extend(inner);
+    outer
+}
+
+#[test]
+fn a_tcp_packet_is_found_within_every_tunnel() {
+    let ethernet = ethernet_v4();
+    let ip = &ethernet[14..];
+    let gre = |head: &[u8], inner: &[u8]| within_ipv4(47, &[head, inner].concat());
+    let labelled = |inner: &[u8]| {
+        [
+            &[0; 12],
+            &[0x88, 0x47, 0, 0, 0x10, 0xff][..],
+            &[0, 0, 0x21, 0xff],
+            inner,
+        ]
+        .concat()
+    };
+    let cases = [
+        ("IP in IP", LinkType::RAW, within_ipv4(4, ip)),
+        (
+            "IP in IP in IP",
+            LinkType::RAW,
+            within_ipv4(4, &within_ipv4(4, ip)),
+        ),
+        ("GRE", LinkType::RAW, gre(&[0, 0, 8, 0], ip)),
+        (
+            "GRE, checksum and key",
+            LinkType::RAW,
+            gre(&[0xa0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0, 9], ip),
+        ),
+        (
+            "GRE, Ethernet",
+            LinkType::RAW,
+            gre(&[0, 0, 0x65, 0x58], &ethernet),
+        ),
+        (
+            "ERSPAN I",
+            LinkType::RAW,
+            gre(&[0, 0, 0x88, 0xbe], &ethernet),
+        ),
+        (
+            "PPTP",
+            LinkType::RAW,
+            gre(&[0x30, 1, 0x88, 0x0b, 0, 9, 0, 1, 0, 0, 0, 7, 0x21], ip),
+        ),
+        ("MPLS", LinkType::ETHERNET, labelled(ip)),
+        (
+            "MPLS, Ethernet",
+            LinkType::ETHERNET,
+            labelled(&[&[0; 4], &ethernet[..]].concat()),
+        ),
+    ];
+    for (name, link, bytes) in cases {
+        let packet = decode(&frame(link, &bytes)).unwrap_or_else(|why| panic!("{name}: {why:?}"));
+        assert_eq!(&bytes[packet.payload.clone()], b"hello", "{name}");
+        assert!(
+            matches!(packet.transport, Transport::Tcp(tcp) if tcp.seq == 7),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn tunnels_are_opened_to_a_depth() {
+    let bytes = (0..9).fold(ethernet_v4()[14..].to_vec(), |inner, _| {
+        within_ipv4(4, &inner)
+    });
+    let why = decode(&frame(LinkType::RAW, &bytes)).err();
+    assert_eq!(why, Some(Undecoded::Weird(Weird::TunnelTooDeep)));
+}
+
 #[test]
 fn padding_behind_the_packet_is_no_payload() {
     let mut bytes = ethernet_v4();
