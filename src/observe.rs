@@ -50,6 +50,8 @@ pub enum Fact {
     Certificate(Box<Certificate>),
     /// A DNS transaction.
     Dns(Box<DnsTransaction>),
+    /// A QUIC session.
+    Quic(Box<QuicSession>),
     /// An anomaly.
     Weird(Box<WeirdSeen>),
 }
@@ -210,6 +212,27 @@ pub struct HelloTraits {
     pub ciphers: u16,
     /// How many extensions it has, GREASE left out.
     pub extensions: u16,
+}
+
+/// A QUIC session: what `quic.log` says. Its TLS session is a fact of its own.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct QuicSession {
+    /// The moment of its first packet with a long header.
+    pub at: Timestamp,
+    /// The version of that packet.
+    pub version: u32,
+    /// The destination connection identifier that the client chose, hexadecimal.
+    pub client_initial_dcid: Option<Box<str>>,
+    /// The client's last source connection identifier, hexadecimal; empty where it uses none.
+    pub client_scid: Option<Box<str>>,
+    /// The server's last source connection identifier, hexadecimal; empty where it uses none.
+    pub server_scid: Option<Box<str>>,
+    /// Server name of the client's hello.
+    pub server_name: Option<BString>,
+    /// The first ALPN protocol that the client offered.
+    pub client_protocol: Option<BString>,
+    /// Zeek's history letters.
+    pub history: Box<str>,
 }
 
 /// A certificate seen in clear: what `x509.log` says.

@@ -7,6 +7,7 @@
 pub mod conn;
 pub mod dns;
 pub mod notice;
+pub mod quic;
 pub mod ssl;
 pub mod stats;
 pub mod weird;
@@ -20,6 +21,7 @@ mod tests;
 pub use conn::ConnRow;
 pub use dns::DnsRow;
 pub use notice::NoticeRow;
+pub use quic::QuicRow;
 pub use ssl::SslRow;
 pub use stats::StatsRow;
 pub use weird::WeirdRow;
@@ -185,6 +187,8 @@ pub enum Record {
     X509(X509Row),
     /// A DNS transaction, for `dns.log`.
     Dns(DnsRow),
+    /// A QUIC session, for `quic.log`.
+    Quic(QuicRow),
     /// An anomaly, for `weird.log`.
     Weird(WeirdRow),
     /// An alert in one line, for `notice.log`.
@@ -195,11 +199,12 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 7] = [
+    pub const SCHEMAS: [&'static Schema; 8] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
         &dns::SCHEMA,
+        &quic::SCHEMA,
         &weird::SCHEMA,
         &notice::SCHEMA,
         &stats::SCHEMA,
@@ -212,6 +217,7 @@ impl Record {
             Record::Ssl(row) => row,
             Record::X509(row) => row,
             Record::Dns(row) => row,
+            Record::Quic(row) => row,
             Record::Weird(row) => row,
             Record::Notice(row) => row.as_ref(),
             Record::Stats(row) => row.as_ref(),

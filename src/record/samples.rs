@@ -1,10 +1,11 @@
 //! Rows for the tests of this module and of the sinks: one of each log, every column set where it
 //! can be.
 
-use super::{ConnRow, DnsRow, NoticeRow, Record, SslRow, StatsRow, WeirdRow, X509Row};
+use super::{ConnRow, DnsRow, NoticeRow, QuicRow, Record, SslRow, StatsRow, WeirdRow, X509Row};
 use crate::net::{Endpoint, Mac, Transport, Uid};
 use crate::observe::{
-    Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, SideTally, TlsSession, WeirdSeen,
+    Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, QuicSession, SideTally,
+    TlsSession, WeirdSeen,
 };
 use crate::record::stats::CaptureStats;
 use crate::time::{Span, Timestamp};
@@ -125,6 +126,19 @@ pub(crate) fn weird(detail: impl Into<BString>) -> WeirdRow {
     WeirdRow::new(AT, None, Box::new(seen))
 }
 
+fn quic() -> QuicSession {
+    QuicSession {
+        at: AT,
+        version: 1,
+        client_initial_dcid: Some("8394c8f03e515708".into()),
+        client_scid: Some("c1".into()),
+        server_scid: Some("f067a5502a4262b5".into()),
+        server_name: Some("example.com".into()),
+        client_protocol: Some("h3".into()),
+        history: "ISishhHOo".into(),
+    }
+}
+
 fn notice() -> NoticeRow {
     NoticeRow {
         sub: Some("72 of 72 exchanges\non the hour".into()),
@@ -171,6 +185,7 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Ssl(SslRow::new(flow(), Box::new(session()))),
         Record::X509(X509Row::new(Box::new(certificate()))),
         Record::Dns(DnsRow::new(flow(), Box::new(transaction()))),
+        Record::Quic(QuicRow::new(flow(), Box::new(quic()))),
         Record::Weird(weird("")),
         Record::Notice(Box::new(notice())),
         Record::Stats(Box::new(stats())),

@@ -2,6 +2,7 @@
 
 use crate::flow::stream::StreamEvent;
 use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
+use crate::inspect::quic::{self, QuicInspector, is_quic_port};
 use crate::inspect::tls::{Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
 use crate::net::{Side, Transport};
@@ -31,6 +32,13 @@ enum Reader {
     Tls(Box<TlsInspector>),
     DnsStream(Box<DnsStreamInspector>),
     Dns(Box<DnsInspector>),
+    /// Not known yet: so many more datagrams may show that they are QUIC, on a port where it is
+    /// expected or not.
+    Datagrams {
+        left: u8,
+        expected: bool,
+    },
+    Quic(Box<QuicInspector>),
 }
 
 /// What one side's stream began with.
@@ -54,6 +62,15 @@ impl Inspection {
                 Reader::DnsStream(Box::new(DnsStreamInspector::new(responder)))
             }
             Transport::Tcp => Reader::Probing([(); 2].map(|()| Beginning::Bytes(Vec::new()))),
+            Transport::Udp => {
+                let expected = is_quic_port(responder.port);
+                let left = if expected {
+                    DATAGRAMS_UNTIL_QUIC_MAX
+                } else {
+                    0
+                };
+                Reader::Datagrams { left, expected }
+            }
             _ => Reader::Nobody,
         };
         Inspection {
@@ -86,10 +103,21 @@ impl Inspection {
         complete: bool,
         found: &mut Vec<Found>,
     ) {
-        if let Reader::Dns(dns) = &mut self.reader {
-            let verdict = dns.handle_datagram(context, side, payload, complete, found);
-            self.obey(verdict, context, found);
+        if let Reader::Datagrams { left, expected } = &mut self.reader {
+            if quic::opens(payload, !*expected) {
+                self.reader = Reader::Quic(Box::default());
+            } else if *left == 0 {
+                self.reader = Reader::Nobody;
+            } else {
+                *left -= 1;
+            }
         }
+        let verdict = match &mut self.reader {
+            Reader::Dns(dns) => dns.handle_datagram(context, side, payload, complete, found),
+            Reader::Quic(quic) => quic.handle_datagram(context, side, payload, complete, found),
+            _ => return,
+        };
+        self.obey(verdict, context, found);
     }
 
     /// Takes the next event of the flow's streams.
@@ -134,22 +162,25 @@ impl Inspection {
             Reader::Tls(mut tls) => tls.finish(context, found),
             Reader::DnsStream(mut dns) => dns.finish(context, found),
             Reader::Dns(mut dns) => dns.finish(context, found),
-            Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) => {}
+            Reader::Quic(mut quic) => quic.finish(context, found),
+            Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) | Reader::Datagrams { .. } => {
+            }
         }
     }
 
     /// Takes the reader out; what it was sure to have read names the flow's service.
     fn release(&mut self) -> Reader {
         let reader = std::mem::replace(&mut self.reader, Reader::Nobody);
-        let (confirmed, name) = match &reader {
-            Reader::Tls(tls) => (tls.is_confirmed(), "ssl"),
-            Reader::DnsStream(dns) => (dns.is_confirmed(), "dns"),
-            Reader::Dns(dns) => (dns.is_confirmed(), "dns"),
-            Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) => (false, ""),
+        let services: &[(bool, &str)] = match &reader {
+            Reader::Tls(tls) => &[(tls.is_confirmed(), "ssl")],
+            Reader::DnsStream(dns) => &[(dns.is_confirmed(), "dns")],
+            Reader::Dns(dns) => &[(dns.is_confirmed(), "dns")],
+            Reader::Quic(quic) => &[(quic.is_confirmed(), "quic"), (quic.is_greeted(), "ssl")],
+            _ => &[],
         };
-        if confirmed {
-            self.services.push(name.into());
-        }
+        let confirmed = services.iter().filter(|(confirmed, _)| *confirmed);
+        self.services
+            .extend(confirmed.map(|(_, name)| Box::from(*name)));
         reader
     }
 
@@ -214,6 +245,9 @@ fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probe {
 
 /// Protocols that turn to TLS do so early, after a greeting and a few commands.
 const PIECES_UNTIL_TLS_MAX: u8 = 32;
+
+/// So many datagrams may come before the first packet with a long header, where QUIC is expected.
+const DATAGRAMS_UNTIL_QUIC_MAX: u8 = 8;
 
 /// No probe needs more of a stream's beginning than this.
 const PROBE_BYTES_MAX: usize = TlsInspector::PROBE_BYTES;

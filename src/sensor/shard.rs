@@ -339,6 +339,10 @@ impl Counters {
                 count("dns");
                 Fact::Dns(transaction)
             }
+            Found::Quic(session) => {
+                count("quic");
+                Fact::Quic(session)
+            }
             Found::Certificate(certificate) => {
                 count("x509");
                 Fact::Certificate(certificate)

@@ -92,6 +92,11 @@ impl Session {
         !matches!(self.facts.version, Some(0x0002 | 0x0300..=0x0303))
     }
 
+    /// The server name and the ALPN protocols of the client's hello, so far.
+    pub fn client_offer(&self) -> (Option<&BString>, &[BString]) {
+        (self.facts.server_name.as_ref(), &self.facts.client_alpn)
+    }
+
     /// Both sides encrypt, and encrypted bytes came: the handshake is complete.
     pub fn establish(&mut self) {
         self.facts.established = true;

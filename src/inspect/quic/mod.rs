@@ -1,0 +1,397 @@
+//! From the datagrams of a UDP flow to QUIC sessions and the TLS session they carry.
+//!
+//! Opens Initial packets, whose keys anybody can derive, and reads the hellos in them; of all other
+//! packets it reads the header. Google's QUIC from before it spoke TLS is named by its version and
+//! not read. Holds the keys and the open hello of two directions, at most
+//! [`crypto::HELD_MAX`] bytes each, and none of it once the hellos are read; after that a datagram
+//! costs a look at its header.
+
+mod crypto;
+mod packet;
+mod protection;
+mod version;
+
+pub use packet::opens;
+pub use version::version_name;
+
+use crate::fingerprint::{Carrier, Reader, hex};
+use crate::inspect::tls::{Fault, Session};
+use crate::inspect::{Context, DatagramInspector, Found, Verdict};
+use crate::net::Side;
+use crate::observe::QuicSession;
+use crate::weird::Weird;
+use bstr::BString;
+use crypto::CryptoStream;
+use packet::{Kind, LongPacket, Next, varint};
+use protection::InitialKeys;
+use serde::{Deserialize, Serialize};
+
+/// Whether QUIC is expected at the responder's `port`: HTTP/3 and, of RFC 9250 and its drafts, DNS.
+pub fn is_quic_port(port: u16) -> bool {
+    matches!(port, 443 | 784 | 853)
+}
+
+/// Zeek's `QUIC::max_history_length`.
+const HISTORY_MAX: usize = 100;
+
+/// Sessions that are told of one flow: a Retry, a close and an unfamiliar version each begin anew.
+const SESSIONS_MAX: u8 = 8;
+
+/// Initial packets of one flow that are tried to open; a handshake has less than a dozen.
+const OPENED_MAX: u16 = 256;
+
+/// Frame types that an Initial packet may hold (RFC 9000, section 12.4).
+mod frame {
+    pub const PADDING: u64 = 0x00;
+    pub const PING: u64 = 0x01;
+    pub const ACK: u64 = 0x02;
+    pub const ACK_ECN: u64 = 0x03;
+    pub const CRYPTO: u64 = 0x06;
+    pub const CLOSE: u64 = 0x1c;
+}
+
+/// What can be read in clear, until the hellos are read.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Handshake {
+    /// The destination that the client chose first, which all keys follow from.
+    dcid: Option<Vec<u8>>,
+    /// Keys of either direction, with the version that they belong to.
+    keys: [Option<(u32, InitialKeys)>; 2],
+    streams: [CryptoStream; 2],
+    /// How many Initial packets were tried.
+    tried: u16,
+}
+
+/// The QUIC inspector of one UDP flow. The client is whoever opened the flow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuicInspector {
+    /// None once the hellos are read, or given up.
+    handshake: Option<Box<Handshake>>,
+    tls: Session,
+    tls_told: bool,
+    /// A Retry came: the client says its hello again.
+    retried: bool,
+    /// A version that is known was seen.
+    confirmed: bool,
+    /// The session that is not told yet.
+    open: Option<Box<QuicSession>>,
+    history: String,
+    /// Packets with a short header, of either direction.
+    short: [u64; 2],
+    told: u8,
+}
+
+impl Default for QuicInspector {
+    fn default() -> QuicInspector {
+        QuicInspector {
+            handshake: Some(Box::default()),
+            tls: Session::new(Carrier::Quic),
+            tls_told: false,
+            retried: false,
+            confirmed: false,
+            open: None,
+            history: String::new(),
+            short: [0; 2],
+            told: 0,
+        }
+    }
+}
+
+impl QuicInspector {
+    /// Whether a packet of a known version was seen.
+    pub fn is_confirmed(&self) -> bool {
+        self.confirmed
+    }
+
+    /// Whether a hello was read.
+    pub fn is_greeted(&self) -> bool {
+        self.tls.is_greeted()
+    }
+
+    fn handle_long(
+        &mut self,
+        context: Context<'_>,
+        side: Side,
+        packet: &LongPacket<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        let letter = match packet.kind {
+            Kind::Negotiation => return,
+            Kind::Initial => b'I',
+            Kind::ZeroRtt => b'Z',
+            Kind::Handshake => b'H',
+            Kind::Retry => b'R',
+            Kind::Unfamiliar => b'U',
+        };
+        self.confirmed |= packet.kind != Kind::Unfamiliar;
+        self.know(context, side, packet);
+        self.see(side, letter);
+        match packet.kind {
+            Kind::Initial => {
+                if let Some(frames) = self.unprotect(side, packet) {
+                    self.read_frames(context, side, &frames, found);
+                }
+            }
+            Kind::ZeroRtt => self.remember_dcid(side, packet),
+            Kind::Retry => {
+                // The client goes on with a destination that the server chose (RFC 9001, 5.2).
+                if let Some(handshake) = &mut self.handshake {
+                    let tried = handshake.tried;
+                    **handshake = Handshake::default();
+                    handshake.tried = tried;
+                }
+                self.retried = true;
+                self.tell(found);
+            }
+            Kind::Unfamiliar => self.tell(found),
+            Kind::Handshake | Kind::Negotiation => {}
+        }
+    }
+
+    /// Notes version and identifiers.
+    fn know(&mut self, context: Context<'_>, side: Side, packet: &LongPacket<'_>) {
+        let session = self.open.get_or_insert_with(|| {
+            Box::new(QuicSession {
+                at: context.at,
+                version: packet.version,
+                ..QuicSession::default()
+            })
+        });
+        let scid = Some(hex(packet.scid).into());
+        match side {
+            Side::Originator => {
+                session
+                    .client_initial_dcid
+                    .get_or_insert_with(|| hex(packet.dcid).into());
+                session.client_scid = scid;
+            }
+            Side::Responder => session.server_scid = scid,
+        }
+    }
+
+    fn remember_dcid(&mut self, side: Side, packet: &LongPacket<'_>) {
+        if let (Some(handshake), Side::Originator) = (&mut self.handshake, side) {
+            handshake.dcid.get_or_insert_with(|| packet.dcid.to_vec());
+        }
+    }
+
+    /// The frames of an Initial packet, where its keys are known.
+    fn unprotect(&mut self, side: Side, packet: &LongPacket<'_>) -> Option<Vec<u8>> {
+        self.remember_dcid(side, packet);
+        let handshake = self.handshake.as_mut()?;
+        handshake.tried += 1;
+        if handshake.tried >= OPENED_MAX {
+            self.handshake = None;
+            return None;
+        }
+        let dcid = handshake.dcid.as_ref()?;
+        let keys = &mut handshake.keys[side.index()];
+        if keys
+            .as_ref()
+            .is_none_or(|(version, _)| *version != packet.version)
+        {
+            let derived = InitialKeys::derive(packet.version, dcid, side)?;
+            *keys = Some((packet.version, derived));
+        }
+        if let Some((_, keys)) = keys
+            && let Some(frames) = keys.open(packet)
+        {
+            return Some(frames);
+        }
+        // The first datagram may have been missed, or be of a handshake that was given up.
+        if side == Side::Responder || *dcid == packet.dcid {
+            return None;
+        }
+        let derived = InitialKeys::derive(packet.version, packet.dcid, side)?;
+        let frames = derived.open(packet)?;
+        let tried = handshake.tried;
+        **handshake = Handshake::default();
+        handshake.dcid = Some(packet.dcid.to_vec());
+        handshake.keys[side.index()] = Some((packet.version, derived));
+        handshake.tried = tried;
+        Some(frames)
+    }
+
+    fn read_frames(
+        &mut self,
+        context: Context<'_>,
+        side: Side,
+        frames: &[u8],
+        found: &mut Vec<Found>,
+    ) {
+        let mut reader = Reader::new(frames);
+        while let Some(frame) = next_frame(&mut reader) {
+            match frame {
+                Frame::Crypto { offset, bytes } => {
+                    if let Some(handshake) = &mut self.handshake {
+                        handshake.streams[side.index()].insert(offset, bytes);
+                    }
+                    self.read_messages(context, side, found);
+                }
+                Frame::Close => {
+                    self.see(side, b'C');
+                    self.tell(found);
+                }
+                Frame::Other => {}
+            }
+        }
+    }
+
+    /// Reads the handshake messages that are complete.
+    fn read_messages(&mut self, context: Context<'_>, side: Side, found: &mut Vec<Found>) {
+        let max = context.limits.tls_handshake_bytes_max;
+        while let Some(handshake) = &mut self.handshake {
+            let fault = match handshake.streams[side.index()].next_message(max) {
+                Ok(None) => return,
+                Ok(Some((kind, body))) => {
+                    self.read_message(context, side, kind, &body, found).err()
+                }
+                Err(()) => Some(Fault(Weird::TlsHandshakeTooLong, "QUIC")),
+            };
+            if let Some(Fault(weird, detail)) = fault {
+                found.push(Found::Weird(weird, BString::from(detail)));
+                self.conclude(found);
+            }
+        }
+    }
+
+    fn read_message(
+        &mut self,
+        context: Context<'_>,
+        side: Side,
+        kind: u8,
+        body: &[u8],
+        found: &mut Vec<Found>,
+    ) -> Result<(), Fault> {
+        if std::mem::take(&mut self.retried) {
+            self.tls = Session::new(Carrier::Quic);
+        }
+        self.tls.handle_message(context, side, kind, body, found)?;
+        self.see(side, b'S');
+        if let (Some(session), Side::Originator) = (&mut self.open, side) {
+            let (server_name, alpn) = self.tls.client_offer();
+            session.server_name = server_name.cloned();
+            session.client_protocol = alpn.first().cloned();
+        }
+        if side == Side::Responder && !self.tls.is_retrying() {
+            self.conclude(found);
+        }
+        Ok(())
+    }
+
+    /// Nothing more can be read in clear: the TLS session is told, and its buffers are let go.
+    fn conclude(&mut self, found: &mut Vec<Found>) {
+        self.handshake = None;
+        if self.tls.is_seen() && !self.tls_told {
+            self.tls_told = true;
+            self.tls.tell(found);
+        }
+    }
+
+    /// Tells the open session.
+    fn tell(&mut self, found: &mut Vec<Found>) {
+        let Some(mut session) = self.open.take() else {
+            return;
+        };
+        session.history = std::mem::take(&mut self.history).into();
+        if self.told < SESSIONS_MAX {
+            self.told += 1;
+            found.push(Found::Quic(session));
+        }
+    }
+
+    /// Adds a letter to the open session's history, upper case for the client.
+    fn see(&mut self, side: Side, letter: u8) {
+        if self.open.is_some() && self.history.len() < HISTORY_MAX {
+            let letter = match side {
+                Side::Originator => letter,
+                Side::Responder => letter.to_ascii_lowercase(),
+            };
+            self.history.push(char::from(letter));
+        }
+    }
+
+    /// Counts a packet with a short header; every power of two is a letter.
+    fn count_short(&mut self, side: Side) {
+        if self.open.is_none() {
+            return;
+        }
+        let count = &mut self.short[side.index()];
+        *count = count.saturating_add(1);
+        if count.is_power_of_two() {
+            self.see(side, b'O');
+        }
+    }
+}
+
+impl DatagramInspector for QuicInspector {
+    fn handle_datagram(
+        &mut self,
+        context: Context<'_>,
+        side: Side,
+        payload: &[u8],
+        _complete: bool,
+        found: &mut Vec<Found>,
+    ) -> Verdict {
+        let mut rest = payload;
+        while let Some(next) = packet::next(&mut rest) {
+            match next {
+                Next::Long(packet) => self.handle_long(context, side, &packet, found),
+                Next::Short => self.count_short(side),
+                Next::Discarded => self.see(side, b'X'),
+                Next::Malformed => {}
+            }
+        }
+        if self.told < SESSIONS_MAX {
+            Verdict::More
+        } else {
+            Verdict::Done
+        }
+    }
+
+    fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {
+        self.tell(found);
+        self.conclude(found);
+    }
+}
+
+/// What an Initial packet says.
+enum Frame<'a> {
+    Crypto { offset: u64, bytes: &'a [u8] },
+    Close,
+    Other,
+}
+
+/// The next frame; none at the end, and where no frame of an Initial packet stands.
+fn next_frame<'a>(reader: &mut Reader<'a>) -> Option<Frame<'a>> {
+    match varint(reader)? {
+        frame::PADDING | frame::PING => {}
+        kind @ (frame::ACK | frame::ACK_ECN) => {
+            varint(reader)?; // largest
+            varint(reader)?; // delay
+            let ranges = varint(reader)?;
+            varint(reader)?; // first range
+            for _ in 0..ranges {
+                varint(reader)?; // gap
+                varint(reader)?; // length
+            }
+            if kind == frame::ACK_ECN {
+                for _ in 0..3 {
+                    varint(reader)?;
+                }
+            }
+        }
+        frame::CRYPTO => {
+            let offset = varint(reader)?;
+            let len = usize::try_from(varint(reader)?).ok()?;
+            let bytes = reader.take(len)?;
+            return Some(Frame::Crypto { offset, bytes });
+        }
+        frame::CLOSE => return Some(Frame::Close),
+        _ => return None,
+    }
+    Some(Frame::Other)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,63 @@
+//! From a version number to its name and to what of the wire format hangs on it.
+//!
+//! Knows versions 1 and 2, the drafts that were deployed, and Facebook's own numbers for two of
+//! them. Google's QUIC from before it spoke TLS has no name here and is not read.
+
+use std::borrow::Cow;
+
+/// Version 2 (RFC 9369); version 1 is 1.
+pub const V2: u32 = 0x6b33_43cf;
+
+/// Not a version: the packet negotiates one (RFC 9000, section 17.2.1).
+pub const NEGOTIATION: u32 = 0;
+
+type Salt = [u8; 20];
+
+/// RFC 9369, section 3.3.1.
+const SALT_V2: Salt = [
+    0x0d, 0xed, 0xe3, 0xde, 0xf7, 0x00, 0xa6, 0xdb, 0x81, 0x93, 0x81, 0xbe, 0x6e, 0x26, 0x9d, 0xcb,
+    0xf9, 0xbd, 0x2e, 0xd9,
+];
+/// RFC 9001, section 5.2.
+const SALT_V1: Salt = [
+    0x38, 0x76, 0x2c, 0xf7, 0xf5, 0x59, 0x34, 0xb3, 0x4d, 0x17, 0x9a, 0xe6, 0xa4, 0xc8, 0x0c, 0xad,
+    0xcc, 0xbb, 0x7f, 0x0a,
+];
+/// draft-ietf-quic-tls-29, section 5.2, and up to 32.
+const SALT_29: Salt = [
+    0xaf, 0xbf, 0xec, 0x28, 0x99, 0x93, 0xd2, 0x4c, 0x9e, 0x97, 0x86, 0xf1, 0x9c, 0x61, 0x11, 0xe0,
+    0x43, 0x90, 0xa8, 0x99,
+];
+/// draft-ietf-quic-tls-23, section 5.2, and up to 28.
+const SALT_23: Salt = [
+    0xc3, 0xee, 0xf7, 0x12, 0xc7, 0x2e, 0xbb, 0x5a, 0x11, 0xa7, 0xd2, 0x43, 0x2b, 0xb4, 0x63, 0x65,
+    0xbe, 0xf9, 0xf5, 0x02,
+];
+/// draft-ietf-quic-tls-22, section 5.2.
+const SALT_22: Salt = [
+    0x7f, 0xbc, 0xdb, 0x0e, 0x7c, 0x66, 0xbb, 0xe9, 0x19, 0x3a, 0x96, 0xcd, 0x21, 0x51, 0x9e, 0xbd,
+    0x7a, 0x02, 0x64, 0x4a,
+];
+
+/// The salt of the Initial secrets; none for a version that is not known.
+pub fn salt(version: u32) -> Option<&'static [u8]> {
+    Some(match version {
+        1 | 0xff00_0021 | 0xff00_0022 => &SALT_V1,
+        V2 => &SALT_V2,
+        0xff00_001d..=0xff00_0020 => &SALT_29,
+        0xff00_0017..=0xff00_001c | 0xface_b002 | 0xface_b00e => &SALT_23,
+        0xff00_0016 | 0xface_b001 => &SALT_22,
+        _ => return None,
+    })
+}
+
+/// As Zeek names it.
+pub fn version_name(version: u32) -> Cow<'static, str> {
+    match version {
+        1 => "1".into(),
+        V2 => "quicv2".into(),
+        0xff00_0016..=0xff00_0022 => format!("draft-{}", version & 0xff).into(),
+        0xface_b001 | 0xface_b002 | 0xface_b00e => format!("mvfst ({version:x})").into(),
+        _ => format!("unknown-{version:x}").into(),
+    }
+}
