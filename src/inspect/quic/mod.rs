@@ -58,6 +58,8 @@ struct Handshake {
     /// Keys of either direction, with the version that they belong to.
     keys: [Option<(u32, InitialKeys)>; 2],
     streams: [CryptoStream; 2],
+    /// Whose hello is read: as in Zeek, what that side repeats is not opened.
+    read: [bool; 2],
     /// How many Initial packets were tried.
     tried: u16,
 }
@@ -69,7 +71,7 @@ pub struct QuicInspector {
     handshake: Option<Box<Handshake>>,
     tls: Session,
     tls_told: bool,
-    /// A Retry came: the client says its hello again.
+    /// A Retry or a negotiation came: the client says its hello again.
     retried: bool,
     /// A version that is known was seen.
     confirmed: bool,
@@ -79,6 +81,16 @@ pub struct QuicInspector {
     /// Packets with a short header, of either direction.
     short: [u64; 2],
     told: u8,
+}
+
+impl Handshake {
+    /// Forgets everything but the work that was done.
+    fn restart(&mut self) {
+        *self = Handshake {
+            tried: self.tried,
+            ..Handshake::default()
+        };
+    }
 }
 
 impl Default for QuicInspector {
@@ -116,6 +128,7 @@ impl QuicInspector {
         found: &mut Vec<Found>,
     ) {
         let letter = match packet.kind {
+            Kind::Negotiation if side == Side::Responder => return self.restart(),
             Kind::Negotiation => return,
             Kind::Initial => b'I',
             Kind::ZeroRtt => b'Z',
@@ -135,16 +148,19 @@ impl QuicInspector {
             Kind::ZeroRtt => self.remember_dcid(side, packet),
             Kind::Retry => {
                 // The client goes on with a destination that the server chose (RFC 9001, 5.2).
-                if let Some(handshake) = &mut self.handshake {
-                    let tried = handshake.tried;
-                    **handshake = Handshake::default();
-                    handshake.tried = tried;
-                }
-                self.retried = true;
+                self.restart();
                 self.tell(found);
             }
             Kind::Unfamiliar => self.tell(found),
             Kind::Handshake | Kind::Negotiation => {}
+        }
+    }
+
+    /// The client says its hello again, with other keys.
+    fn restart(&mut self) {
+        if let Some(handshake) = &mut self.handshake {
+            handshake.restart();
+            self.retried = true;
         }
     }
 
@@ -179,6 +195,9 @@ impl QuicInspector {
     fn unprotect(&mut self, side: Side, packet: &LongPacket<'_>) -> Option<Vec<u8>> {
         self.remember_dcid(side, packet);
         let handshake = self.handshake.as_mut()?;
+        if handshake.read[side.index()] {
+            return None;
+        }
         handshake.tried += 1;
         if handshake.tried >= OPENED_MAX {
             self.handshake = None;
@@ -204,11 +223,9 @@ impl QuicInspector {
         }
         let derived = InitialKeys::derive(packet.version, packet.dcid, side)?;
         let frames = derived.open(packet)?;
-        let tried = handshake.tried;
-        **handshake = Handshake::default();
+        handshake.restart();
         handshake.dcid = Some(packet.dcid.to_vec());
         handshake.keys[side.index()] = Some((packet.version, derived));
-        handshake.tried = tried;
         Some(frames)
     }
 
@@ -268,6 +285,12 @@ impl QuicInspector {
         }
         self.tls.handle_message(context, side, kind, body, found)?;
         self.see(side, b'S');
+        if let Some(handshake) = &mut self.handshake {
+            handshake.read[side.index()] = true;
+            if self.tls.is_retrying() {
+                handshake.read = [false; 2];
+            }
+        }
         if let (Some(session), Side::Originator) = (&mut self.open, side) {
             let (server_name, alpn) = self.tls.client_offer();
             session.server_name = server_name.cloned();

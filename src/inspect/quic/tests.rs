@@ -297,6 +297,56 @@ fn a_close_ends_a_session() {
 }
 
 #[test]
+fn what_follows_a_sides_hello_is_not_opened() {
+    let told = tell(&[
+        (
+            Originator,
+            initial(Originator, &DCID, 0, &crypto_frame(0, &client_hello())),
+        ),
+        (
+            Originator,
+            initial(Originator, &DCID, 1, &[0x1c, 0x41, 0x78, 0, 0]),
+        ),
+        (Responder, initial(Responder, &DCID, 0, &[2, 0, 0, 0, 0])),
+    ]);
+    assert_eq!(histories(&told), ["ISIi"]);
+}
+
+#[test]
+fn a_second_hello_that_the_server_asked_for_is_read() {
+    let hello = client_hello();
+    let mut retry = server_hello();
+    // RFC 8446, section 4.1.3.
+    let random = ring::digest::digest(&ring::digest::SHA256, b"HelloRetryRequest");
+    retry[6..38].copy_from_slice(random.as_ref());
+    let told = tell(&[
+        (
+            Originator,
+            initial(Originator, &DCID, 0, &crypto_frame(0, &hello)),
+        ),
+        (
+            Responder,
+            initial(Responder, &DCID, 0, &crypto_frame(0, &retry)),
+        ),
+        (
+            Originator,
+            initial(Originator, &DCID, 1, &crypto_frame(hello.len(), &hello)),
+        ),
+        (
+            Responder,
+            initial(
+                Responder,
+                &DCID,
+                1,
+                &crypto_frame(retry.len(), &server_hello()),
+            ),
+        ),
+    ]);
+    assert_eq!(histories(&told), ["ISisISis"]);
+    assert_eq!(&*told.tls[0].history, "CjCs");
+}
+
+#[test]
 fn an_unfamiliar_version_is_named_and_a_negotiated_one_is_read() {
     let grease = [
         &[0xc0, 0x1a, 0x2a, 0x3a, 0x4a, 4][..],
