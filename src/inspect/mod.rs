@@ -5,12 +5,13 @@
 //! [`crate::limits`].
 
 pub mod dns;
+pub mod http;
 pub mod tls;
 
 use crate::flow::stream::StreamEvent;
 use crate::limits::Limits;
 use crate::net::Side;
-use crate::observe::{Certificate, DnsTransaction, TlsSession};
+use crate::observe::{Certificate, DnsTransaction, HttpTransaction, TlsSession};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 use bstr::BString;
@@ -44,6 +45,8 @@ pub enum Found {
     Certificate(Box<Certificate>),
     /// A DNS query and its answer, or either alone.
     Dns(Box<DnsTransaction>),
+    /// An HTTP request and its response, or either alone.
+    Http(Box<HttpTransaction>),
     /// Something odd; the second part says what exactly, and is empty where the name says it all.
     Weird(Weird, BString),
 }

@@ -6,6 +6,7 @@
 
 pub mod conn;
 pub mod dns;
+pub mod http;
 pub mod notice;
 pub mod ssl;
 pub mod stats;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use conn::ConnRow;
 pub use dns::DnsRow;
+pub use http::HttpRow;
 pub use notice::NoticeRow;
 pub use ssl::SslRow;
 pub use stats::StatsRow;
@@ -185,6 +187,8 @@ pub enum Record {
     X509(X509Row),
     /// A DNS transaction, for `dns.log`.
     Dns(DnsRow),
+    /// An HTTP transaction, for `http.log`.
+    Http(HttpRow),
     /// An anomaly, for `weird.log`.
     Weird(WeirdRow),
     /// An alert in one line, for `notice.log`.
@@ -195,11 +199,12 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 7] = [
+    pub const SCHEMAS: [&'static Schema; 8] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
         &dns::SCHEMA,
+        &http::SCHEMA,
         &weird::SCHEMA,
         &notice::SCHEMA,
         &stats::SCHEMA,
@@ -212,6 +217,7 @@ impl Record {
             Record::Ssl(row) => row,
             Record::X509(row) => row,
             Record::Dns(row) => row,
+            Record::Http(row) => row,
             Record::Weird(row) => row,
             Record::Notice(row) => row.as_ref(),
             Record::Stats(row) => row.as_ref(),

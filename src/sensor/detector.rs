@@ -9,7 +9,7 @@ use crate::fingerprint;
 use crate::net::Endpoint;
 use crate::observe::{Certificate, Fact, FlowId, Observation, WeirdSeen};
 use crate::packet::proto;
-use crate::record::{ConnRow, DnsRow, NoticeRow, Record, SslRow, WeirdRow, X509Row};
+use crate::record::{ConnRow, DnsRow, HttpRow, NoticeRow, Record, SslRow, WeirdRow, X509Row};
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
@@ -72,6 +72,7 @@ impl Detector {
             }
             (Fact::Tls(session), Some(flow)) => Record::Ssl(SslRow::new(flow, session)),
             (Fact::Dns(transaction), Some(flow)) => Record::Dns(DnsRow::new(flow, transaction)),
+            (Fact::Http(transaction), Some(flow)) => Record::Http(HttpRow::new(flow, transaction)),
             (Fact::Certificate(certificate), _) => {
                 if !self.certificates.is_due(at, &certificate) {
                     return None;
@@ -84,7 +85,7 @@ impl Detector {
                 }
                 Record::Weird(WeirdRow::new(at, flow, seen))
             }
-            (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_), None) => return None,
+            (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_) | Fact::Http(_), None) => return None,
         })
     }
 }

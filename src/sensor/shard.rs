@@ -339,6 +339,10 @@ impl Counters {
                 count("dns");
                 Fact::Dns(transaction)
             }
+            Found::Http(transaction) => {
+                count("http");
+                Fact::Http(transaction)
+            }
             Found::Certificate(certificate) => {
                 count("x509");
                 Fact::Certificate(certificate)

@@ -181,7 +181,7 @@ pub fn inspect_with(limits: &Limits, events: &[StreamEvent<'_>]) -> Outcome {
                 outcome.weirds.push(weird);
                 'w'
             }
-            Found::Dns(_) => panic!("TLS found DNS"),
+            Found::Dns(_) | Found::Http(_) => panic!("TLS found another protocol"),
         });
     }
     outcome
