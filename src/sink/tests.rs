@@ -556,7 +556,7 @@ fn a_directory_holds_the_logs_of_this_run_and_no_others() {
             }
             Format::Json => assert_eq!(conn.lines().count(), 2),
         }
-        fs::write(dir.join("http.log"), "somebody else's").unwrap();
+        fs::write(dir.join("ftp.log"), "somebody else's").unwrap();
         fs::write(dir.join("ssl.log"), "of an earlier run").unwrap();
 
         let mut logs = LogDir::create(&dir, format).unwrap();
@@ -566,8 +566,8 @@ fn a_directory_holds_the_logs_of_this_run_and_no_others() {
         logs.write(AT, &Record::Weird(weird("x"))).unwrap();
         drop(logs);
         assert!(fs::read(dir.join("weird.log")).unwrap().len() > first.len());
-        assert_eq!(names(&dir), ["http.log", "weird.log"]);
-        fs::remove_file(dir.join("http.log")).unwrap();
+        assert_eq!(names(&dir), ["ftp.log", "weird.log"]);
+        fs::remove_file(dir.join("ftp.log")).unwrap();
         fs::remove_file(dir.join("weird.log")).unwrap();
     }
 }

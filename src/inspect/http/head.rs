@@ -88,7 +88,10 @@ impl<'a> RequestLine<'a> {
 impl<'a> StatusLine<'a> {
     /// Reads the line without its end; none where it is no status line.
     pub(super) fn read(line: &'a [u8]) -> Option<StatusLine<'a>> {
-        let rest = line.strip_prefix(b"HTTP/")?;
+        let (name, rest) = line.split_at_checked(5)?;
+        if !name.eq_ignore_ascii_case(b"HTTP/") {
+            return None;
+        }
         let version = version(rest);
         let (_, rest) = rest.split_at_checked(rest.iter().position(|byte| is_blank(*byte))?)?;
         let (code, rest) = trim(rest).split_at_checked(3)?;

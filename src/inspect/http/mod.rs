@@ -110,9 +110,10 @@ impl Direction {
     }
 }
 
-/// Whether `bytes` and `name` are equal as far as both go.
+/// Whether `bytes` and `name` are equal as far as both go, in either case as in Zeek.
 fn begins_alike(bytes: &[u8], name: &[u8]) -> bool {
-    bytes.iter().zip(name).all(|(byte, other)| byte == other)
+    let mut pairs = bytes.iter().zip(name);
+    pairs.all(|(byte, other)| byte.eq_ignore_ascii_case(other))
 }
 
 impl HttpInspector {

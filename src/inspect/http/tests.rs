@@ -359,6 +359,7 @@ fn the_first_bytes_tell_http_from_others() {
         (O, "HTTP/1.1 200 OK", Probe::NotMine),
         (O, "AAAAAAAAAAAAAAAAAAAAAAAA", Probe::NotMine),
         (R, "HTTP/1.1 200 OK", Probe::Mine),
+        (R, "http/1.1 200 OK", Probe::Mine),
         (R, "HTTP", Probe::Open),
         (R, "HTTP/2", Probe::NotMine),
         (R, "220 ", Probe::NotMine),
