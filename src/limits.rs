@@ -35,6 +35,10 @@ pub struct Limits {
     pub tcp_reset: Span,
     /// DNS queries of one flow that wait for an answer.
     pub dns_pending_max: usize,
+    /// Bytes of one HTTP head, and of all heads of a flow that wait for a response.
+    pub http_head_bytes_max: usize,
+    /// HTTP requests of one flow that wait for a response (Zeek's `max_pending_requests`).
+    pub http_pending_max: usize,
     /// Handshake bytes of one TLS direction; a certificate chain of 64 KiB is far above any seen.
     pub tls_handshake_bytes_max: usize,
     /// Addresses whose names the detector remembers.
@@ -59,6 +63,8 @@ impl Limits {
         tcp_close: Span::from_secs(5),
         tcp_reset: Span::from_millis(100),
         dns_pending_max: 256,
+        http_head_bytes_max: 1 << 16,
+        http_pending_max: 100,
         tls_handshake_bytes_max: 1 << 17,
         dns_memory_max: 200_000,
         baseline_keys_max: 200_000,

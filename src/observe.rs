@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The version of the observation's shape.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// One fact about one flow at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,8 @@ pub enum Fact {
     Dns(Box<DnsTransaction>),
     /// A QUIC session.
     Quic(Box<QuicSession>),
+    /// An HTTP request and its response.
+    Http(Box<HttpTransaction>),
     /// An anomaly.
     Weird(Box<WeirdSeen>),
 }
@@ -339,4 +341,43 @@ pub struct ServiceBinding {
     pub hints: Vec<IpAddr>,
     /// Whether an ECH configuration was offered.
     pub ech: bool,
+}
+
+/// An HTTP request and its response, or either alone: what `http.log` says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HttpTransaction {
+    /// The moment of the request line, or of the status line where no request was seen.
+    pub at: Timestamp,
+    /// Its number in the flow, from 1.
+    pub trans_depth: u32,
+    /// The method; none without a request.
+    pub method: Option<BString>,
+    /// Host header.
+    pub host: Option<BString>,
+    /// The request's target, percent-decoded as Zeek does.
+    pub uri: Option<BString>,
+    /// Referer header.
+    pub referrer: Option<BString>,
+    /// Version of the response (`1.1`).
+    pub version: Option<Box<str>>,
+    /// User-Agent header.
+    pub user_agent: Option<BString>,
+    /// Origin header.
+    pub origin: Option<BString>,
+    /// Bytes of the request's content as it was transferred, without chunk framing.
+    pub request_body_len: u64,
+    /// Bytes of the response's content as it was transferred, without chunk framing.
+    pub response_body_len: u64,
+    /// Status of the response; 0 where it has none (HTTP/0.9).
+    pub status_code: Option<u16>,
+    /// Its reason phrase; `<empty>` where it has none.
+    pub status_msg: Option<BString>,
+    /// Status of the last informational response.
+    pub info_code: Option<u16>,
+    /// Its reason phrase.
+    pub info_msg: Option<BString>,
+    /// The user of Basic authentication; the password is never read out.
+    pub username: Option<BString>,
+    /// `NAME -> value` of headers that proxies add, in the order of the request.
+    pub proxied: Vec<BString>,
 }

@@ -59,6 +59,16 @@ weirds! {
     DnsUnmatchedReply = "dns_unmatched_reply",
     /// A DNS query that no answer came to, pushed out by the bound on waiting queries.
     DnsUnmatchedMessage = "dns_unmatched_msg",
+    /// A request line that is none, after HTTP was read.
+    HttpBadRequest = "bad_HTTP_request",
+    /// A status line that is none, after HTTP was read.
+    HttpBadReply = "bad_HTTP_reply",
+    /// A chunk whose size is no number.
+    HttpBadChunkSize = "HTTP_bad_chunk_size",
+    /// An HTTP head beyond the bound; its direction was given up.
+    HttpHeadTooLong = "http_head_too_long",
+    /// More requests wait for a response than the bound allows; they were told without.
+    HttpExcessivePipelining = "HTTP_excessive_pipelining",
     /// A SYN in the middle of an established flow.
     SynInsideConnection = "SYN_inside_connection",
     /// A SYN after the flow was closed.

@@ -46,6 +46,8 @@ limits_table! {
     reassembly_flow_bytes_max from 1,
     reassembly_bytes_max from SHARDS,
     dns_pending_max from 1,
+    http_head_bytes_max from 1,
+    http_pending_max from 1,
     tls_handshake_bytes_max from 1,
     dns_memory_max from 1,
     baseline_keys_max from 1,

@@ -5,13 +5,14 @@
 //! [`crate::limits`].
 
 pub mod dns;
+pub mod http;
 pub mod quic;
 pub mod tls;
 
 use crate::flow::stream::StreamEvent;
 use crate::limits::Limits;
 use crate::net::Side;
-use crate::observe::{Certificate, DnsTransaction, QuicSession, TlsSession};
+use crate::observe::{Certificate, DnsTransaction, HttpTransaction, QuicSession, TlsSession};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 use bstr::BString;
@@ -47,6 +48,8 @@ pub enum Found {
     Dns(Box<DnsTransaction>),
     /// A QUIC session is over, or begins anew.
     Quic(Box<QuicSession>),
+    /// An HTTP request and its response, or either alone.
+    Http(Box<HttpTransaction>),
     /// Something odd; the second part says what exactly, and is empty where the name says it all.
     Weird(Weird, BString),
 }

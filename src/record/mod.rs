@@ -6,6 +6,7 @@
 
 pub mod conn;
 pub mod dns;
+pub mod http;
 pub mod notice;
 pub mod quic;
 pub mod ssl;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use conn::ConnRow;
 pub use dns::DnsRow;
+pub use http::HttpRow;
 pub use notice::NoticeRow;
 pub use quic::QuicRow;
 pub use ssl::SslRow;
@@ -189,6 +191,8 @@ pub enum Record {
     Dns(DnsRow),
     /// A QUIC session, for `quic.log`.
     Quic(QuicRow),
+    /// An HTTP transaction, for `http.log`.
+    Http(HttpRow),
     /// An anomaly, for `weird.log`.
     Weird(WeirdRow),
     /// An alert in one line, for `notice.log`.
@@ -199,12 +203,13 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 8] = [
+    pub const SCHEMAS: [&'static Schema; 9] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
         &dns::SCHEMA,
         &quic::SCHEMA,
+        &http::SCHEMA,
         &weird::SCHEMA,
         &notice::SCHEMA,
         &stats::SCHEMA,
@@ -218,6 +223,7 @@ impl Record {
             Record::X509(row) => row,
             Record::Dns(row) => row,
             Record::Quic(row) => row,
+            Record::Http(row) => row,
             Record::Weird(row) => row,
             Record::Notice(row) => row.as_ref(),
             Record::Stats(row) => row.as_ref(),

@@ -1,11 +1,13 @@
 //! Rows for the tests of this module and of the sinks: one of each log, every column set where it
 //! can be.
 
-use super::{ConnRow, DnsRow, NoticeRow, QuicRow, Record, SslRow, StatsRow, WeirdRow, X509Row};
+use super::{
+    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow, WeirdRow, X509Row,
+};
 use crate::net::{Endpoint, Mac, Transport, Uid};
 use crate::observe::{
-    Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, QuicSession, SideTally,
-    TlsSession, WeirdSeen,
+    Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, HttpTransaction, QuicSession,
+    SideTally, TlsSession, WeirdSeen,
 };
 use crate::record::stats::CaptureStats;
 use crate::time::{Span, Timestamp};
@@ -118,6 +120,28 @@ pub(crate) fn transaction() -> DnsTransaction {
     }
 }
 
+pub(crate) fn http() -> HttpTransaction {
+    HttpTransaction {
+        at: AT,
+        trans_depth: 1,
+        method: Some("POST".into()),
+        host: Some("www.example.org".into()),
+        uri: Some("/form?a=1".into()),
+        referrer: Some("http://www.example.org/".into()),
+        version: Some("1.1".into()),
+        user_agent: Some("curl/8.5.0".into()),
+        origin: Some("http://www.example.org".into()),
+        request_body_len: 12,
+        response_body_len: 3456,
+        status_code: Some(200),
+        status_msg: Some("OK".into()),
+        info_code: Some(100),
+        info_msg: Some("Continue".into()),
+        username: Some("alice".into()),
+        proxied: vec!["VIA -> 1.1 proxy".into(), "CLIENT-IP -> 192.0.2.7".into()],
+    }
+}
+
 pub(crate) fn weird(detail: impl Into<BString>) -> WeirdRow {
     let seen = WeirdSeen {
         weird: Weird::SpontaneousFin,
@@ -186,6 +210,7 @@ pub(crate) fn records() -> Vec<Record> {
         Record::X509(X509Row::new(Box::new(certificate()))),
         Record::Dns(DnsRow::new(flow(), Box::new(transaction()))),
         Record::Quic(QuicRow::new(flow(), Box::new(quic()))),
+        Record::Http(HttpRow::new(flow(), Box::new(http()))),
         Record::Weird(weird("")),
         Record::Notice(Box::new(notice())),
         Record::Stats(Box::new(stats())),

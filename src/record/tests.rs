@@ -77,6 +77,7 @@ fn logs_have_as_many_columns_as_readers_by_position_expect() {
         ("x509", 22),
         ("dns", 26),
         ("quic", 13),
+        ("http", 30),
         ("weird", 11),
         ("notice", 27),
         ("stats", 27),

@@ -9,7 +9,9 @@ use crate::fingerprint;
 use crate::net::Endpoint;
 use crate::observe::{Certificate, Fact, FlowId, Observation, WeirdSeen};
 use crate::packet::proto;
-use crate::record::{ConnRow, DnsRow, NoticeRow, QuicRow, Record, SslRow, WeirdRow, X509Row};
+use crate::record::{
+    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, WeirdRow, X509Row,
+};
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
@@ -73,6 +75,7 @@ impl Detector {
             (Fact::Tls(session), Some(flow)) => Record::Ssl(SslRow::new(flow, session)),
             (Fact::Dns(transaction), Some(flow)) => Record::Dns(DnsRow::new(flow, transaction)),
             (Fact::Quic(session), Some(flow)) => Record::Quic(QuicRow::new(flow, session)),
+            (Fact::Http(transaction), Some(flow)) => Record::Http(HttpRow::new(flow, transaction)),
             (Fact::Certificate(certificate), _) => {
                 if !self.certificates.is_due(at, &certificate) {
                     return None;
@@ -85,7 +88,9 @@ impl Detector {
                 }
                 Record::Weird(WeirdRow::new(at, flow, seen))
             }
-            (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_) | Fact::Quic(_), None) => return None,
+            (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_) | Fact::Http(_) | Fact::Quic(_), None) => {
+                return None;
+            }
         })
     }
 }

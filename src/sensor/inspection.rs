@@ -2,6 +2,7 @@
 
 use crate::flow::stream::StreamEvent;
 use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
+use crate::inspect::http::HttpInspector;
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
 use crate::inspect::tls::{Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
@@ -26,10 +27,11 @@ enum Reader {
     Nobody,
     /// Not known yet: what each side began with.
     Probing([Beginning; 2]),
-    /// Something else than TLS, which may still turn to it (STARTTLS, CONNECT, SOCKS, a database's
-    /// upgrade): so many more pieces of payload are looked at.
+    /// Something else, which may still turn to TLS (STARTTLS, CONNECT, SOCKS, a database's
+    /// upgrade) or to HTTP (SOCKS): so many more pieces of payload are looked at.
     Waiting(u8),
     Tls(Box<TlsInspector>),
+    Http(Box<HttpInspector>),
     DnsStream(Box<DnsStreamInspector>),
     Dns(Box<DnsInspector>),
     /// Not known yet: so many more datagrams may show that they are QUIC, on a port where it is
@@ -129,18 +131,21 @@ impl Inspection {
     ) {
         if let Reader::Probing(first) = &mut self.reader {
             match probe(first, event) {
-                Probe::Open => {}
-                Probe::NotMine => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
-                Probe::Mine => self.begin_tls(context, event, found),
+                Probed::Open => {}
+                Probed::Nobodys => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
+                Probed::Tls => self.begin(Reader::Tls(Box::default()), context, event, found),
+                Probed::Http => self.begin(Reader::Http(Box::default()), context, event, found),
             }
             return;
         }
         if let Reader::Waiting(left) = &mut self.reader {
-            let StreamEvent::Data { bytes, .. } = event else {
+            let StreamEvent::Data { side, bytes } = event else {
                 return;
             };
             if TlsInspector::opens_session(bytes) {
-                self.begin_tls(context, event, found);
+                self.begin(Reader::Tls(Box::default()), context, event, found);
+            } else if HttpInspector::opens_exchange(side, bytes) {
+                self.begin(Reader::Http(Box::default()), context, event, found);
             } else if *left == 0 {
                 self.reader = Reader::Nobody;
             } else {
@@ -150,6 +155,7 @@ impl Inspection {
         }
         let verdict = match &mut self.reader {
             Reader::Tls(tls) => tls.handle_stream(context, event, found),
+            Reader::Http(http) => http.handle_stream(context, event, found),
             Reader::DnsStream(dns) => dns.handle_stream(context, event, found),
             _ => return,
         };
@@ -160,6 +166,7 @@ impl Inspection {
     pub fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>) {
         match self.release() {
             Reader::Tls(mut tls) => tls.finish(context, found),
+            Reader::Http(mut http) => http.finish(context, found),
             Reader::DnsStream(mut dns) => dns.finish(context, found),
             Reader::Dns(mut dns) => dns.finish(context, found),
             Reader::Quic(mut quic) => quic.finish(context, found),
@@ -173,21 +180,29 @@ impl Inspection {
         let reader = std::mem::replace(&mut self.reader, Reader::Nobody);
         let services: &[(bool, &str)] = match &reader {
             Reader::Tls(tls) => &[(tls.is_confirmed(), "ssl")],
+            Reader::Http(http) => &[(http.is_confirmed(), "http")],
             Reader::DnsStream(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dns(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Quic(quic) => &[(quic.is_confirmed(), "quic"), (quic.is_greeted(), "ssl")],
             _ => &[],
         };
-        let confirmed = services.iter().filter(|(confirmed, _)| *confirmed);
-        self.services
-            .extend(confirmed.map(|(_, name)| Box::from(*name)));
+        for (confirmed, name) in services {
+            if *confirmed && !self.services.iter().any(|service| **service == **name) {
+                self.services.push(Box::from(*name));
+            }
+        }
         reader
     }
 
-    /// Hands over what was held while probing, then the event that decided.
-    fn begin_tls(&mut self, context: Context<'_>, event: StreamEvent<'_>, found: &mut Vec<Found>) {
-        let tls = Reader::Tls(Box::default());
-        let before = std::mem::replace(&mut self.reader, tls);
+    /// Hands `reader` what was held while probing, then the event that decided.
+    fn begin(
+        &mut self,
+        reader: Reader,
+        context: Context<'_>,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        let before = std::mem::replace(&mut self.reader, reader);
         let first = match before {
             Reader::Probing(first) => first,
             _ => return self.handle_stream(context, event, found),
@@ -208,38 +223,58 @@ impl Inspection {
     }
 
     fn obey(&mut self, verdict: Verdict, context: Context<'_>, found: &mut Vec<Found>) {
+        // What is no HTTP after all, or turned from it, may turn to TLS.
+        let may_turn = match &self.reader {
+            Reader::Http(http) => http.is_tunnel() || verdict == Verdict::NotMine,
+            _ => false,
+        };
         match verdict {
-            Verdict::More => {}
+            Verdict::More => return,
             Verdict::Done => self.finish(context, found),
             Verdict::NotMine => drop(self.release()),
+        }
+        if may_turn {
+            self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX);
         }
     }
 }
 
+/// Whose the beginning of a flow is.
+enum Probed {
+    Open,
+    Tls,
+    Http,
+    Nobodys,
+}
+
 /// What the beginnings of both sides and the next event say. What decided nothing is held.
-fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probe {
+fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
     match event {
         StreamEvent::Data { side, bytes } => {
             let Beginning::Bytes(held) = &mut first[side.index()] else {
-                return Probe::Open;
+                return Probed::Open;
             };
             let before = held.len();
             held.extend_from_slice(&bytes[..bytes.len().min(PROBE_BYTES_MAX)]);
-            let verdict = TlsInspector::probe(side, held);
-            if verdict != Probe::Open {
-                // The event itself is handed on.
-                held.truncate(before);
-            }
-            verdict
+            let tls = TlsInspector::probe(side, held);
+            let probed = match (tls, HttpInspector::probe(side, held)) {
+                (Probe::Mine, _) => Probed::Tls,
+                (_, Probe::Mine) => Probed::Http,
+                (Probe::NotMine, Probe::NotMine) => Probed::Nobodys,
+                _ => return Probed::Open,
+            };
+            // The event itself is handed on.
+            held.truncate(before);
+            probed
         }
         StreamEvent::Gap { side, bytes } => {
             first[side.index()] = Beginning::Gap(bytes);
             match first {
-                [Beginning::Gap(_), Beginning::Gap(_)] => Probe::NotMine,
-                _ => Probe::Open,
+                [Beginning::Gap(_), Beginning::Gap(_)] => Probed::Nobodys,
+                _ => Probed::Open,
             }
         }
-        StreamEvent::End { .. } => Probe::Open,
+        StreamEvent::End { .. } => Probed::Open,
     }
 }
 
@@ -250,4 +285,8 @@ const PIECES_UNTIL_TLS_MAX: u8 = 32;
 const DATAGRAMS_UNTIL_QUIC_MAX: u8 = 8;
 
 /// No probe needs more of a stream's beginning than this.
-const PROBE_BYTES_MAX: usize = TlsInspector::PROBE_BYTES;
+const PROBE_BYTES_MAX: usize = if TlsInspector::PROBE_BYTES > HttpInspector::PROBE_BYTES {
+    TlsInspector::PROBE_BYTES
+} else {
+    HttpInspector::PROBE_BYTES
+};

@@ -343,6 +343,10 @@ impl Counters {
                 count("quic");
                 Fact::Quic(session)
             }
+            Found::Http(transaction) => {
+                count("http");
+                Fact::Http(transaction)
+            }
             Found::Certificate(certificate) => {
                 count("x509");
                 Fact::Certificate(certificate)

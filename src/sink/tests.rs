@@ -542,8 +542,8 @@ fn a_directory_holds_the_logs_of_this_run_and_no_others() {
         logs.write_json(ALERTS, &json!({"alert_id": "x"})).unwrap();
         logs.close(AT + Span::from_secs(60)).unwrap();
 
-        let expected =
-            "alerts.log conn.log dns.log notice.log quic.log ssl.log stats.log weird.log x509.log";
+        let expected = "alerts.log conn.log dns.log http.log notice.log quic.log ssl.log stats.log weird.log \
+             x509.log";
         assert_eq!(names(&dir).join(" "), expected);
         let alerts = fs::read_to_string(dir.join("alerts.log")).unwrap();
         assert_eq!(alerts, "{\"alert_id\":\"x\"}\n");
@@ -556,7 +556,7 @@ fn a_directory_holds_the_logs_of_this_run_and_no_others() {
             }
             Format::Json => assert_eq!(conn.lines().count(), 2),
         }
-        fs::write(dir.join("http.log"), "somebody else's").unwrap();
+        fs::write(dir.join("ftp.log"), "somebody else's").unwrap();
         fs::write(dir.join("ssl.log"), "of an earlier run").unwrap();
 
         let mut logs = LogDir::create(&dir, format).unwrap();
@@ -566,8 +566,8 @@ fn a_directory_holds_the_logs_of_this_run_and_no_others() {
         logs.write(AT, &Record::Weird(weird("x"))).unwrap();
         drop(logs);
         assert!(fs::read(dir.join("weird.log")).unwrap().len() > first.len());
-        assert_eq!(names(&dir), ["http.log", "weird.log"]);
-        fs::remove_file(dir.join("http.log")).unwrap();
+        assert_eq!(names(&dir), ["ftp.log", "weird.log"]);
+        fs::remove_file(dir.join("ftp.log")).unwrap();
         fs::remove_file(dir.join("weird.log")).unwrap();
     }
 }
