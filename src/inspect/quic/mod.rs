@@ -7,6 +7,7 @@
 //! costs a look at its header.
 
 mod crypto;
+mod frame;
 mod packet;
 mod protection;
 mod version;
@@ -22,7 +23,8 @@ use crate::observe::QuicSession;
 use crate::weird::Weird;
 use bstr::BString;
 use crypto::CryptoStream;
-use packet::{Kind, LongPacket, Next, varint};
+use frame::{Frame, next_frame};
+use packet::{Kind, LongPacket, Next};
 use protection::InitialKeys;
 use serde::{Deserialize, Serialize};
 
@@ -39,16 +41,6 @@ const SESSIONS_MAX: u8 = 8;
 
 /// Initial packets of one flow that are tried to open; a handshake has less than a dozen.
 const OPENED_MAX: u16 = 256;
-
-/// Frame types that an Initial packet may hold (RFC 9000, section 12.4).
-mod frame {
-    pub const PADDING: u64 = 0x00;
-    pub const PING: u64 = 0x01;
-    pub const ACK: u64 = 0x02;
-    pub const ACK_ECN: u64 = 0x03;
-    pub const CRYPTO: u64 = 0x06;
-    pub const CLOSE: u64 = 0x1c;
-}
 
 /// What can be read in clear, until the hellos are read.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -376,44 +368,6 @@ impl DatagramInspector for QuicInspector {
         self.tell(found);
         self.conclude(found);
     }
-}
-
-/// What an Initial packet says.
-enum Frame<'a> {
-    Crypto { offset: u64, bytes: &'a [u8] },
-    Close,
-    Other,
-}
-
-/// The next frame; none at the end, and where no frame of an Initial packet stands.
-fn next_frame<'a>(reader: &mut Reader<'a>) -> Option<Frame<'a>> {
-    match varint(reader)? {
-        frame::PADDING | frame::PING => {}
-        kind @ (frame::ACK | frame::ACK_ECN) => {
-            varint(reader)?; // largest
-            varint(reader)?; // delay
-            let ranges = varint(reader)?;
-            varint(reader)?; // first range
-            for _ in 0..ranges {
-                varint(reader)?; // gap
-                varint(reader)?; // length
-            }
-            if kind == frame::ACK_ECN {
-                for _ in 0..3 {
-                    varint(reader)?;
-                }
-            }
-        }
-        frame::CRYPTO => {
-            let offset = varint(reader)?;
-            let len = usize::try_from(varint(reader)?).ok()?;
-            let bytes = reader.take(len)?;
-            return Some(Frame::Crypto { offset, bytes });
-        }
-        frame::CLOSE => return Some(Frame::Close),
-        _ => return None,
-    }
-    Some(Frame::Other)
 }
 
 #[cfg(test)]
