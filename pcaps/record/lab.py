@@ -24,10 +24,10 @@ RESOLVER = "10.10.0.53"
 # Names of services that the catalogue knows, and of ordinary mirrors, all answered by the servers here.
 # The addresses stand for the services' own: outside every private prefix, and reachable only in the lab.
 NAMES = {
-    "deb.debian.org": "151.101.2.132",
-    "pypi.org": "151.101.0.223",
-    "files.pythonhosted.org": "151.101.0.224",
-    "registry.npmjs.org": "104.16.2.34",
+    "packages.example.net": "151.101.2.132",
+    "python.example.net": "151.101.0.223",
+    "files.example.net": "151.101.0.224",
+    "modules.example.net": "104.16.2.34",
     "github.com": "140.82.121.3",
     "api.github.com": "140.82.121.6",
     "discord.com": "162.159.128.233",

@@ -19,16 +19,16 @@ VLAN_100 = b"\x81\x00\x00\x64"
 # Reads part of an answer and closes with the rest unread, lingering not at all: a RST.
 RESET = """
 import socket, ssl, struct
-s = socket.create_connection(('deb.debian.org', 443))
+s = socket.create_connection(('packages.example.net', 443))
 s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-t = ssl.create_default_context().wrap_socket(s, server_hostname='deb.debian.org')
-t.sendall(b'GET /package.bin HTTP/1.1\\r\\nHost: deb.debian.org\\r\\n\\r\\n')
+t = ssl.create_default_context().wrap_socket(s, server_hostname='packages.example.net')
+t.sendall(b'GET /package.bin HTTP/1.1\\r\\nHost: packages.example.net\\r\\n\\r\\n')
 t.recv(10)
 t.close()
 """
 QUESTIONS = [
     ["discord.com", "A"], ["discord.com", "AAAA"], ["discord.com", "TYPE65"], ["v6.lab.example", "AAAA"],
-    ["pypi.org", "TXT"], ["no-such-name.lab.example", "A"], ["-x", "162.159.128.233"],
+    ["python.example.net", "TXT"], ["no-such-name.lab.example", "A"], ["-x", "162.159.128.233"],
 ]
 
 
@@ -40,7 +40,7 @@ def sessions(lab):
         return ["openssl", "s_client", "-connect", f"{name}:443", "-servername", name, *more]
 
     return [
-        ["curl", "-sS", "-o", "/dev/null", "https://pypi.org/package.bin"],
+        ["curl", "-sS", "-o", "/dev/null", "https://python.example.net/package.bin"],
         client("github.com", "-tls1_2", "-reconnect"),
         ["sh", "-c", "sleep 1 | openssl s_client -connect github.com:443 -servername github.com "
          f"-tls1_3 -sess_out {d}/session"],
@@ -50,10 +50,10 @@ def sessions(lab):
          f"{d}/tapir-client.key", "https://client-cert.lab.example/"],
         ["curl", "-sS", "-o", "/dev/null", "--tls-max", "1.2", "--cert", f"{d}/tapir-client.pem",
          "--key", f"{d}/tapir-client.key", "https://client-cert.lab.example/"],
-        ["nc", "-z", "-w", "2", "pypi.org", "8443"],
+        ["nc", "-z", "-w", "2", "python.example.net", "8443"],
         ["/usr/bin/python3", "-c", RESET],
-        ["ping", "-c", "2", "-i", "0.2", "pypi.org"],
-        ["sh", "-c", "echo tapir | nc -u -w 1 pypi.org 9999"],
+        ["ping", "-c", "2", "-i", "0.2", "python.example.net"],
+        ["sh", "-c", "echo tapir | nc -u -w 1 python.example.net 9999"],
         ["curl", "-6", "-sS", "-o", "/dev/null", "https://v6.lab.example/"],
         ["ping", "-6", "-c", "1", "v6.lab.example"],
         ["curl", "-sS", "-o", "/dev/null", "http://www.debian.org/package.bin"],

@@ -21,9 +21,9 @@ MORNING = "2026-11-02T08:00:00"
 SERVERS = [f"10.20.0.{n}" for n in range(11, 37)]
 DESKS = [f"10.30.0.{n}" for n in range(21, 27)]
 SCRIPT_HOST, CHAT_DESK = "10.20.0.17", "10.30.0.21"
-MIRRORS = ["deb.debian.org", "pypi.org", "files.pythonhosted.org", "registry.npmjs.org", "github.com",
+MIRRORS = ["packages.example.net", "python.example.net", "files.example.net", "modules.example.net", "github.com",
            "api.github.com"]
-SITES = ["en.wikipedia.org", "www.debian.org", "github.com", "www.dropbox.com", "pypi.org"]
+SITES = ["en.wikipedia.org", "www.debian.org", "github.com", "www.dropbox.com", "python.example.net"]
 WEBHOOKS = {"discord.com": "/api/webhooks/1100/tapir", "hooks.slack.com": "/services/T000/B000/tapir"}
 
 FETCH = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1]).read()"
