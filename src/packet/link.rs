@@ -8,8 +8,10 @@ use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 
 /// Which network header follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Network {
+pub enum Network {
+    /// Version 4.
     Ipv4,
+    /// Version 6.
     Ipv6,
     /// The header's own version field says.
     Either,
@@ -52,7 +54,7 @@ pub(super) fn peel(frame: &Frame<'_>) -> Result<Peeled, Undecoded> {
             let kind = be16(bytes, 0).ok_or(CUT)?;
             network(bytes, link, kind, 20)
         }
-        _ => Err(Undecoded::Weird(Weird::UnknownLink)),
+        other => Err(Undecoded::UnknownLink(other)),
     }
 }
 

@@ -39,6 +39,7 @@ const QUEUE_BATCHES: usize = 8;
 /// The threads of a sensor.
 #[derive(Debug)]
 pub struct Workers {
+    settings: Arc<Settings>,
     steering: Steering,
     lanes: Vec<Lane>,
     frames_pending: usize,
@@ -125,7 +126,7 @@ impl Workers {
         let failed = Arc::new(AtomicBool::new(false));
         let (accounts, asked) = unbounded();
         let judge = Judge {
-            settings,
+            settings: settings.clone(),
             detector: parts.detector,
             output,
             heard,
@@ -134,6 +135,7 @@ impl Workers {
             stats: Stats::default(),
         };
         Workers {
+            settings,
             steering: parts.steering,
             lanes,
             frames_pending: 0,
@@ -148,7 +150,8 @@ impl Workers {
     pub fn handle_frame(&mut self, frame: &Frame<'_>) {
         let lanes = &mut self.lanes;
         let mut full = false;
-        self.steering.handle_frame(frame, &mut |steered, bytes| {
+        let settings = &self.settings;
+        self.steering.handle_frame(settings, frame, &mut |steered, bytes| {
             let lane = usize::from(steered.shard) % lanes.len();
             let batch = &mut lanes[lane].batch;
             let start = batch.bytes.len();
@@ -164,7 +167,7 @@ impl Workers {
 
     /// Time passed without a frame.
     pub fn handle_tick(&mut self, now: Timestamp) {
-        self.steering.handle_tick(now);
+        self.steering.handle_tick(&self.settings, now);
         self.send(Then::Flush);
     }
 

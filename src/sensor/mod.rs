@@ -119,7 +119,7 @@ impl Sensor {
         let Parts {
             steering, shards, ..
         } = &mut self.parts;
-        steering.handle_frame(frame, &mut |steered, bytes| {
+        steering.handle_frame(&self.settings, frame, &mut |steered, bytes| {
             let shard = &mut shards[usize::from(steered.shard)];
             shard.handle_frame(&self.settings, &steered, bytes, &mut self.observations);
         });
@@ -131,7 +131,7 @@ impl Sensor {
 
     /// Time passed without a frame.
     pub fn handle_tick(&mut self, now: Timestamp) {
-        self.parts.steering.handle_tick(now);
+        self.parts.steering.handle_tick(&self.settings, now);
         self.flush();
     }
 
