@@ -151,14 +151,15 @@ impl Workers {
         let lanes = &mut self.lanes;
         let mut full = false;
         let settings = &self.settings;
-        self.steering.handle_frame(settings, frame, &mut |steered, bytes| {
-            let lane = usize::from(steered.shard) % lanes.len();
-            let batch = &mut lanes[lane].batch;
-            let start = batch.bytes.len();
-            batch.bytes.extend_from_slice(bytes);
-            batch.frames.push((steered, start..batch.bytes.len()));
-            full |= batch.bytes.len() >= BATCH_BYTES;
-        });
+        self.steering
+            .handle_frame(settings, frame, &mut |steered, bytes| {
+                let lane = usize::from(steered.shard) % lanes.len();
+                let batch = &mut lanes[lane].batch;
+                let start = batch.bytes.len();
+                batch.bytes.extend_from_slice(bytes);
+                batch.frames.push((steered, start..batch.bytes.len()));
+                full |= batch.bytes.len() >= BATCH_BYTES;
+            });
         self.frames_pending += 1;
         if full || self.frames_pending >= BATCH_FRAMES {
             self.send(Then::GoOn);
