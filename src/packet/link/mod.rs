@@ -97,8 +97,9 @@ fn of_type(link: LinkType, bytes: &[u8], offset: usize) -> Result<Peeled, Undeco
         LinkType::ATM_RFC1483 => ethernet::llc(bytes, unsaid, offset),
         LinkType::ATM_CLIP => lan::classical_ip(bytes, offset),
         LinkType::SUNATM => lan::sun_atm(bytes, offset),
-        // Two eight-byte addresses (RFC 2625, RFC 2734), then LLC or an ether type.
+        // Two eight-byte addresses (RFC 2625), then LLC.
         LinkType::IP_OVER_FC => ethernet::llc(bytes, unsaid, offset + 16),
+        // Two eight-byte addresses (RFC 2734), then an ether type.
         LinkType::APPLE_IP_OVER_IEEE1394 => typed(bytes, unsaid, offset + 16, 2),
         // A pseudo header of two twenty-byte addresses, the type and two reserved bytes (RFC 4391).
         LinkType::IPOIB => typed(bytes, unsaid, offset + 40, 4),
