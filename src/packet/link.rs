@@ -1,7 +1,7 @@
 //! From a frame to where its network header begins.
 
 use super::frame::{Frame, LinkType};
-use super::{LAYERS_MAX, Link, Undecoded};
+use super::{LAYERS_MAX, Link, Undecoded, neighbour};
 use crate::net::Mac;
 use crate::weird::Weird;
 use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
@@ -105,6 +105,7 @@ pub(super) fn network(
                 kind = tag.ether_type().0;
                 offset += 4;
             }
+            0x0806 => return Err(neighbour::arp(bytes, offset, link.vlan[0])),
             0x8864 => return pppoe(bytes, link, offset),
             0x8847 | 0x8848 => return mpls(bytes, link, offset),
             // VN-Tag: four bytes of tag and the next ether type.

@@ -8,12 +8,13 @@ pub mod checksum;
 pub mod frame;
 mod ip;
 mod link;
+pub mod neighbour;
 mod transport;
 mod tunnel;
 
 pub(crate) use transport::proto;
 
-use crate::net::Mac;
+use crate::net::{Mac, Neighbour};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 use frame::Frame;
@@ -126,6 +127,8 @@ pub struct TcpFlags {
 pub enum Undecoded {
     /// Something that is not IP (ARP, LLDP ...): counted, nothing odd.
     NotIp,
+    /// ARP, which claims an address: counted as not IP.
+    Arp(Neighbour),
     /// A fragment of an IP packet: reassembly takes it from here.
     Fragment,
     /// Something odd.

@@ -5,7 +5,9 @@
 //! observation.
 
 pub mod conn;
+pub mod dhcp;
 pub mod dns;
+pub mod hosts;
 pub mod http;
 pub mod notice;
 pub mod quic;
@@ -20,7 +22,9 @@ pub(crate) mod samples;
 mod tests;
 
 pub use conn::ConnRow;
+pub use dhcp::DhcpRow;
 pub use dns::DnsRow;
+pub use hosts::HostRow;
 pub use http::HttpRow;
 pub use notice::NoticeRow;
 pub use quic::QuicRow;
@@ -193,8 +197,12 @@ pub enum Record {
     Quic(QuicRow),
     /// An HTTP transaction, for `http.log`.
     Http(HttpRow),
+    /// A DHCP transaction, for `dhcp.log`.
+    Dhcp(Box<DhcpRow>),
     /// An anomaly, for `weird.log`.
     Weird(WeirdRow),
+    /// A host, for `hosts.log`.
+    Host(Box<HostRow>),
     /// An alert in one line, for `notice.log`.
     Notice(Box<NoticeRow>),
     /// The sensor's own numbers, for `stats.log`.
@@ -203,14 +211,16 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 9] = [
+    pub const SCHEMAS: [&'static Schema; 11] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
         &dns::SCHEMA,
         &quic::SCHEMA,
         &http::SCHEMA,
+        &dhcp::SCHEMA,
         &weird::SCHEMA,
+        &hosts::SCHEMA,
         &notice::SCHEMA,
         &stats::SCHEMA,
     ];
@@ -224,7 +234,9 @@ impl Record {
             Record::Dns(row) => row,
             Record::Quic(row) => row,
             Record::Http(row) => row,
+            Record::Dhcp(row) => row.as_ref(),
             Record::Weird(row) => row,
+            Record::Host(row) => row.as_ref(),
             Record::Notice(row) => row.as_ref(),
             Record::Stats(row) => row.as_ref(),
         }

@@ -2,9 +2,12 @@
 //! can be.
 
 use super::{
-    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow, WeirdRow, X509Row,
+    ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow,
+    WeirdRow, X509Row,
 };
-use crate::net::{Endpoint, Mac, Transport, Uid};
+use crate::host::Profile;
+use crate::host::platform::Clue;
+use crate::net::{Endpoint, HostKey, Mac, Transport, Uid};
 use crate::observe::{
     Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, HttpTransaction, QuicSession,
     SideTally, TlsSession, WeirdSeen,
@@ -13,6 +16,7 @@ use crate::record::stats::CaptureStats;
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
 use bstr::BString;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// 2026-11-21T02:00:00.123456789Z, rounded to .123457 in logs.
 pub(crate) const AT: Timestamp = Timestamp::from_nanos(1_795_226_400_123_456_789);
@@ -142,6 +146,44 @@ pub(crate) fn http() -> HttpTransaction {
     }
 }
 
+fn host() -> HostRow {
+    let mac = Mac([2, 0, 0, 0, 0, 10]);
+    let profile = Profile {
+        first_at: at(1_795_220_000),
+        last_at: AT,
+        mac: Some(mac),
+        addresses: vec!["192.0.2.10".parse().unwrap(), "fe80::a".parse().unwrap()],
+        names: BTreeSet::from(["LAPTOP-1A2B3C4D".into()]),
+        vendor_class: Some("MSFT 5.0".into()),
+        dhcp_parameters: Some("1,3,6,15".into()),
+        services: BTreeSet::from(["_http._tcp".into()]),
+        clues: BTreeMap::from([(Clue::SynWindows, 4), (Clue::DhcpVendorWindows, 1)]),
+        ..Profile::default()
+    };
+    HostRow::new(AT, &HostKey::Mac(mac), profile)
+}
+
+fn dhcp() -> DhcpRow {
+    let addr = |text: &str| Some(text.parse().unwrap());
+    DhcpRow {
+        at: AT,
+        uids: vec!["CHhAvVGS1DHFjwGM9".into()],
+        client_addr: addr("192.0.2.10"),
+        server_addr: addr("192.0.2.1"),
+        mac: Some(Mac([2, 0, 0, 0, 0, 10])),
+        host_name: Some("laptop".into()),
+        client_fqdn: Some("laptop.example.org".into()),
+        domain: Some("example.org".into()),
+        requested_addr: addr("192.0.2.10"),
+        assigned_addr: addr("192.0.2.10"),
+        lease_time: Some(Span::from_secs(3600)),
+        client_message: None,
+        server_message: Some("welcome".into()),
+        msg_types: vec!["REQUEST".into(), "ACK".into()],
+        duration: Span::from_millis(12),
+    }
+}
+
 pub(crate) fn weird(detail: impl Into<BString>) -> WeirdRow {
     let seen = WeirdSeen {
         weird: Weird::SpontaneousFin,
@@ -211,7 +253,9 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Dns(DnsRow::new(flow(), Box::new(transaction()))),
         Record::Quic(QuicRow::new(flow(), Box::new(quic()))),
         Record::Http(HttpRow::new(flow(), Box::new(http()))),
+        Record::Dhcp(Box::new(dhcp())),
         Record::Weird(weird("")),
+        Record::Host(Box::new(host())),
         Record::Notice(Box::new(notice())),
         Record::Stats(Box::new(stats())),
     ]

@@ -41,7 +41,7 @@ impl Counters {
     /// Counts a frame that gave no packet.
     pub fn note_undecoded(&mut self, why: Undecoded) {
         match why {
-            Undecoded::NotIp => self.not_ip += 1,
+            Undecoded::NotIp | Undecoded::Arp(_) => self.not_ip += 1,
             Undecoded::Fragment => self.fragments += 1,
             Undecoded::Weird(_) => self.undecoded += 1,
         }

@@ -3,14 +3,16 @@
 //! There is one, because what it judges spans flows. Its memories are bounded: certificates that
 //! were logged, weirds that were sampled, and what `detect` bounds itself.
 
+use super::dhcp_log::DhcpLog;
 use super::settings::Settings;
 use crate::detect::{Alert, Engine};
 use crate::fingerprint;
+use crate::host::{Conflict, Hosts};
 use crate::net::Endpoint;
 use crate::observe::{Certificate, Fact, FlowId, Observation, WeirdSeen};
 use crate::packet::proto;
 use crate::record::{
-    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, WeirdRow, X509Row,
+    ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, WeirdRow, X509Row,
 };
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
@@ -32,6 +34,8 @@ pub struct Detector {
     engine: Engine,
     certificates: CertificateLog,
     weirds: WeirdSampling,
+    dhcp: DhcpLog,
+    hosts: Hosts,
 }
 
 impl Detector {
@@ -43,6 +47,8 @@ impl Detector {
         put: &mut impl FnMut(Timestamp, Line),
     ) {
         let at = observation.at;
+        self.handle_clock(at, put);
+        self.handle_host(settings, &observation, put);
         let mut alerts = Vec::new();
         self.engine.handle_observation(
             &settings.detect,
@@ -56,6 +62,69 @@ impl Detector {
         for alert in alerts {
             put(at, Line::Row(notice(settings, &alert)));
             put(at, Line::Alert(Box::new(alert)));
+        }
+    }
+
+    /// Lets every deadline up to `clock` act, each as of its own moment.
+    pub fn handle_clock(&mut self, clock: Timestamp, put: &mut impl FnMut(Timestamp, Line)) {
+        while let Some((due, record)) = self.pop_due(clock) {
+            put(due, Line::Row(record));
+        }
+    }
+
+    /// The row that is due first, where that is by `clock`. Of two at once, the lease comes first.
+    fn pop_due(&mut self, clock: Timestamp) -> Option<(Timestamp, Record)> {
+        let by_clock = |due: &Timestamp| *due <= clock;
+        let lease = self.dhcp.deadline().filter(by_clock);
+        let host = self.hosts.deadline().filter(by_clock);
+        match (lease, host) {
+            (Some(lease), host) if host.is_none_or(|host| lease <= host) => {
+                let (due, row) = self.dhcp.pop()?;
+                Some((due, Record::Dhcp(Box::new(row))))
+            }
+            (_, Some(_)) => self.pop_host(),
+            _ => None,
+        }
+    }
+
+    fn pop_host(&mut self) -> Option<(Timestamp, Record)> {
+        let (due, key, profile) = self.hosts.pop()?;
+        let row = HostRow::new(due, &key, profile);
+        Some((due, Record::Host(Box::new(row))))
+    }
+
+    /// Lets the table of hosts take an observation.
+    fn handle_host(
+        &mut self,
+        settings: &Settings,
+        observation: &Observation,
+        put: &mut impl FnMut(Timestamp, Line),
+    ) {
+        let is_local = |addr| settings.detect.role_of(addr).is_some();
+        let conflict = self
+            .hosts
+            .handle_observation(&settings.limits, &is_local, observation);
+        if let Some(Conflict { addr, macs: [a, b] }) = conflict {
+            let seen = WeirdSeen {
+                weird: Weird::AddressConflict,
+                detail: format!("{addr} {a} {b}").into(),
+            };
+            if self.weirds.is_due(observation.at, None, &seen) {
+                let row = WeirdRow::new(observation.at, None, Box::new(seen));
+                put(observation.at, Line::Row(Record::Weird(row)));
+            }
+        }
+    }
+
+    /// The input is over: what waits is told at `clock`.
+    pub fn finish(&mut self, clock: Timestamp, put: &mut impl FnMut(Timestamp, Line)) {
+        self.handle_clock(clock, put);
+        while let Some((_, row)) = self.dhcp.pop() {
+            put(clock, Line::Row(Record::Dhcp(Box::new(row))));
+        }
+        while let Some((_, key, profile)) = self.hosts.pop() {
+            let row = HostRow::new(clock, &key, profile);
+            put(clock, Line::Row(Record::Host(Box::new(row))));
         }
     }
 
@@ -88,9 +157,11 @@ impl Detector {
                 }
                 Record::Weird(WeirdRow::new(at, flow, seen))
             }
-            (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_) | Fact::Http(_) | Fact::Quic(_), None) => {
-                return None;
+            (Fact::Dhcp(message), Some(flow)) => {
+                let row = self.dhcp.take(&settings.limits, at, &flow, *message)?;
+                Record::Dhcp(Box::new(row))
             }
+            _ => return None,
         })
     }
 }

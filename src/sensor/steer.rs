@@ -4,6 +4,7 @@
 //! must happen before flows are told apart. Holds no payload.
 
 use super::counters::Counters;
+use super::neighbours;
 use crate::flow::key::{FlowKey, Keyed};
 use crate::limits::SHARDS;
 use crate::packet::frame::Frame;
@@ -91,7 +92,11 @@ impl Steering {
             }
             Err(why) => {
                 self.counters.note_undecoded(why);
-                (0, Content::Undecoded(why))
+                let shard = match why {
+                    Undecoded::Arp(neighbour) => neighbours::shard_of(neighbour.addr),
+                    _ => 0,
+                };
+                (shard, Content::Undecoded(why))
             }
         };
         Steered {
