@@ -376,6 +376,8 @@ pub struct HttpTransaction {
     pub version: Option<Box<str>>,
     /// User-Agent header.
     pub user_agent: Option<BString>,
+    /// Server header of the response.
+    pub server: Option<BString>,
     /// Origin header.
     pub origin: Option<BString>,
     /// Bytes of the request's content as it was transferred, without chunk framing.

@@ -9,6 +9,7 @@ pub mod dhcp;
 pub mod dns;
 pub mod hosts;
 pub mod http;
+pub mod known;
 pub mod notice;
 pub mod quic;
 pub mod ssl;
@@ -26,6 +27,7 @@ pub use dhcp::DhcpRow;
 pub use dns::DnsRow;
 pub use hosts::HostRow;
 pub use http::HttpRow;
+pub use known::{KnownHostRow, KnownServiceRow, SoftwareRow};
 pub use notice::NoticeRow;
 pub use quic::QuicRow;
 pub use ssl::SslRow;
@@ -203,6 +205,12 @@ pub enum Record {
     Weird(WeirdRow),
     /// A host, for `hosts.log`.
     Host(Box<HostRow>),
+    /// A host that is there, for `known_hosts.log`.
+    KnownHost(KnownHostRow),
+    /// A service, for `known_services.log`.
+    KnownService(KnownServiceRow),
+    /// A program, for `software.log`.
+    Software(Box<SoftwareRow>),
     /// An alert in one line, for `notice.log`.
     Notice(Box<NoticeRow>),
     /// The sensor's own numbers, for `stats.log`.
@@ -211,7 +219,7 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 11] = [
+    pub const SCHEMAS: [&'static Schema; 14] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
@@ -221,6 +229,9 @@ impl Record {
         &dhcp::SCHEMA,
         &weird::SCHEMA,
         &hosts::SCHEMA,
+        &known::HOSTS,
+        &known::SERVICES,
+        &known::SOFTWARE,
         &notice::SCHEMA,
         &stats::SCHEMA,
     ];
@@ -237,6 +248,9 @@ impl Record {
             Record::Dhcp(row) => row.as_ref(),
             Record::Weird(row) => row,
             Record::Host(row) => row.as_ref(),
+            Record::KnownHost(row) => row,
+            Record::KnownService(row) => row,
+            Record::Software(row) => row.as_ref(),
             Record::Notice(row) => row.as_ref(),
             Record::Stats(row) => row.as_ref(),
         }

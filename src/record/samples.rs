@@ -12,6 +12,7 @@ use crate::observe::{
     Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, HttpTransaction, QuicSession,
     SideTally, TlsSession, WeirdSeen,
 };
+use crate::record::known::{KnownHostRow, KnownServiceRow, SoftwareKind, SoftwareRow};
 use crate::record::stats::CaptureStats;
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
@@ -134,6 +135,7 @@ pub(crate) fn http() -> HttpTransaction {
         referrer: Some("http://www.example.org/".into()),
         version: Some("1.1".into()),
         user_agent: Some("curl/8.5.0".into()),
+        server: Some("nginx/1.22.1".into()),
         origin: Some("http://www.example.org".into()),
         request_body_len: 12,
         response_body_len: 3456,
@@ -256,6 +258,26 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Dhcp(Box::new(dhcp())),
         Record::Weird(weird("")),
         Record::Host(Box::new(host())),
+        Record::KnownHost(KnownHostRow {
+            at: AT,
+            host: "192.0.2.10".parse().unwrap(),
+        }),
+        Record::KnownService(KnownServiceRow {
+            at: AT,
+            endpoint: endpoint("192.0.2.1", 443),
+            transport: Transport::Tcp,
+            services: vec!["SSL".into()],
+        }),
+        Record::Software(Box::new(SoftwareRow {
+            at: AT,
+            host: "192.0.2.10".parse().unwrap(),
+            port: None,
+            kind: SoftwareKind::HttpBrowser,
+            name: "curl".into(),
+            version: vec![8, 5, 0],
+            addl: Some("DEV".into()),
+            unparsed: "curl/8.5.0-DEV".into(),
+        })),
         Record::Notice(Box::new(notice())),
         Record::Stats(Box::new(stats())),
     ]

@@ -4,9 +4,12 @@
 //! were logged, weirds that were sampled, and what `detect` bounds itself.
 
 use super::dhcp_log::DhcpLog;
+use super::known::Known;
 use super::settings::Settings;
+use crate::detect::evidence::{Bits, Group, Item};
 use crate::detect::{Alert, Engine};
 use crate::fingerprint;
+use crate::host::platform::{Assessment, Platform};
 use crate::host::{Conflict, Hosts};
 use crate::net::Endpoint;
 use crate::observe::{Certificate, Fact, FlowId, Observation, WeirdSeen};
@@ -17,6 +20,7 @@ use crate::record::{
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// A line of a log.
@@ -36,6 +40,7 @@ pub struct Detector {
     weirds: WeirdSampling,
     dhcp: DhcpLog,
     hosts: Hosts,
+    known: Known,
 }
 
 impl Detector {
@@ -49,6 +54,11 @@ impl Detector {
         let at = observation.at;
         self.handle_clock(at, put);
         self.handle_host(settings, &observation, put);
+        let mut records = Vec::new();
+        self.known.take(settings, &observation, &mut records);
+        for record in records {
+            put(at, Line::Row(record));
+        }
         let mut alerts = Vec::new();
         self.engine.handle_observation(
             &settings.detect,
@@ -59,7 +69,8 @@ impl Detector {
         if let Some(record) = self.record(settings, observation) {
             put(at, Line::Row(record));
         }
-        for alert in alerts {
+        for mut alert in alerts {
+            self.add_platform(&mut alert);
             put(at, Line::Row(notice(settings, &alert)));
             put(at, Line::Alert(Box::new(alert)));
         }
@@ -91,6 +102,30 @@ impl Detector {
         let (due, key, profile) = self.hosts.pop()?;
         let row = HostRow::new(due, &key, profile);
         Some((due, Record::Host(Box::new(row))))
+    }
+
+    /// Adds to an alert what the host's platform seems to be: worth no bits, but to be known.
+    fn add_platform(&self, alert: &mut Alert) {
+        let key = self
+            .hosts
+            .identity_at(alert.flow.originator.addr, alert.at)
+            .key;
+        let Assessment { platform, bits } = self.hosts.platform(&key);
+        let Some(platform) = platform else { return };
+        let name = platform.name();
+        alert.subject.os = Some(name.into());
+        if platform != Platform::Linux {
+            let bits = Platform::ALL.map(Platform::name).into_iter().zip(bits);
+            let bits: BTreeMap<&str, u32> = bits.collect();
+            alert.against.push(
+                Item::new("context.platform", Group::Context, Bits::ZERO)
+                    .observed(json!({"platform": name, "bits": bits}))
+                    .expected("linux", 0)
+                    .why(format!(
+                        "the host shows itself as {name}; this analytic is about Linux"
+                    )),
+            );
+        }
     }
 
     /// Lets the table of hosts take an observation.

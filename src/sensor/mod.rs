@@ -8,10 +8,12 @@ pub mod detector;
 mod dhcp_log;
 mod handshake;
 mod inspection;
+mod known;
 mod neighbours;
 pub mod order;
 pub mod settings;
 pub mod shard;
+mod software;
 pub mod steer;
 
 use crate::limits::SHARDS;
