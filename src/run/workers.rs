@@ -149,13 +149,16 @@ impl Workers {
 
     /// Takes the next frame.
     pub fn handle_frame(&mut self, frame: &Frame<'_>) {
-        let steered = self.steering.handle_frame(frame);
-        let lane = usize::from(steered.shard) % self.lanes.len();
-        let batch = &mut self.lanes[lane].batch;
-        let start = batch.bytes.len();
-        batch.bytes.extend_from_slice(frame.bytes);
-        batch.frames.push((steered, start..batch.bytes.len()));
-        let full = batch.bytes.len() >= BATCH_BYTES;
+        let lanes = &mut self.lanes;
+        let mut full = false;
+        self.steering.handle_frame(frame, &mut |steered, bytes| {
+            let lane = usize::from(steered.shard) % lanes.len();
+            let batch = &mut lanes[lane].batch;
+            let start = batch.bytes.len();
+            batch.bytes.extend_from_slice(bytes);
+            batch.frames.push((steered, start..batch.bytes.len()));
+            full |= batch.bytes.len() >= BATCH_BYTES;
+        });
         self.frames_pending += 1;
         if full || self.frames_pending >= BATCH_FRAMES {
             self.send(Then::GoOn);

@@ -22,10 +22,11 @@ pub struct Steering {
     pub counters: Counters,
 }
 
-/// A frame with its number, its clock and its shard.
+/// What a frame holds, with its number, its clock and its shard. A tunnel's frame holds the packet
+/// of the tunnel and the one within it; a fragment may hold nothing yet.
 #[derive(Clone, Debug)]
 pub struct Steered {
-    /// The how-manieth frame of the run.
+    /// The how-manieth of the run.
     pub seq: i64,
     /// The highest moment seen up to this frame.
     pub clock: Timestamp,
@@ -73,32 +74,39 @@ impl Steering {
         self.clock = self.clock.max(now);
     }
 
-    /// Takes the next frame.
-    pub fn handle_frame(&mut self, frame: &Frame<'_>) -> Steered {
-        self.seq += 1;
+    /// Takes the next frame and gives what it holds to `put`, in order, each with the bytes that
+    /// its offsets are into.
+    pub fn handle_frame(&mut self, frame: &Frame<'_>, put: &mut impl FnMut(Steered, &[u8])) {
         self.clock = self.clock.max(frame.at);
         self.counters.frames += 1;
         self.counters.frame_bytes += frame.bytes.len() as u64;
-        let (shard, content) = match packet::decode(frame) {
-            Ok(packet) => {
-                let keyed = FlowKey::of(&packet);
-                let hash = keyed.key.hash(self.seed);
-                let content = Content::Packet {
-                    packet,
-                    keyed,
-                    hash,
-                };
-                (shard_of(hash), content)
-            }
+        let steered = match packet::decode(frame) {
+            Ok(packet) => self.steer_packet(packet),
             Err(why) => {
                 self.counters.note_undecoded(why);
                 let shard = match why {
                     Undecoded::Arp(neighbour) => neighbours::shard_of(neighbour.addr),
                     _ => 0,
                 };
-                (shard, Content::Undecoded(why))
+                self.steered(shard, Content::Undecoded(why))
             }
         };
+        put(steered, frame.bytes);
+    }
+
+    fn steer_packet(&mut self, packet: Packet) -> Steered {
+        let keyed = FlowKey::of(&packet);
+        let hash = keyed.key.hash(self.seed);
+        let content = Content::Packet {
+            packet,
+            keyed,
+            hash,
+        };
+        self.steered(shard_of(hash), content)
+    }
+
+    fn steered(&mut self, shard: u8, content: Content) -> Steered {
+        self.seq += 1;
         Steered {
             seq: self.seq,
             clock: self.clock,
