@@ -93,3 +93,59 @@ fn traits(packet: &Packet, tcp: &Tcp, bytes: &[u8]) -> SynTraits {
     }
     traits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::decode;
+    use crate::packet::frame::{Frame, LinkType};
+    use crate::time::Timestamp;
+    use proptest::prelude::*;
+
+    /// What a SYN with these options shows, sent over IPv4 with a time to live of 63.
+    fn syn(options: &[u8]) -> SynTraits {
+        let words = 5 + options.len() / 4;
+        let mut bytes = vec![0x45, 0, 0, 20 + 4 * words as u8, 0, 0, 0, 0, 63, 6, 0, 0];
+        bytes.extend([10, 0, 0, 9, 10, 0, 0, 1]);
+        bytes.extend([0x9c, 0x40, 1, 0xbb, 0, 0, 0, 1, 0, 0, 0, 0]);
+        bytes.extend([(words as u8) << 4, 2, 0xfa, 0xf0, 0, 0, 0, 0]);
+        bytes.extend(options);
+        let frame = Frame {
+            at: Timestamp::from_nanos(1),
+            link: LinkType::IPV4,
+            bytes: &bytes,
+            wire_len: bytes.len() as u32,
+        };
+        let packet = decode(&frame).expect("it decodes");
+        let Transport::Tcp(tcp) = packet.transport else {
+            panic!("it is TCP");
+        };
+        traits(&packet, &tcp, &bytes)
+    }
+
+    #[test]
+    fn a_syn_shows_its_options_in_order() {
+        let linux = [
+            2, 4, 5, 0xb4, 4, 2, 8, 10, 1, 2, 3, 4, 0, 0, 0, 0, 1, 3, 3, 7,
+        ];
+        let want = SynTraits {
+            ttl: 63,
+            window: 64_240,
+            mss: 1460,
+            scale: Some(7),
+            options: 0x31842,
+        };
+        assert_eq!(syn(&linux), want);
+        // The end of the list is shown, and what stands behind it is not.
+        assert_eq!(syn(&[4, 2, 0, 3]).options, 0xf4);
+        assert_eq!(syn(&[3, 0, 3, 0]).scale, None);
+        assert_eq!(syn(&[]).options, 0);
+    }
+
+    proptest! {
+        #[test]
+        fn no_options_make_it_fail(words in prop::collection::vec(any::<[u8; 4]>(), 0..=10)) {
+            syn(&words.concat());
+        }
+    }
+}
