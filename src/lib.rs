@@ -14,6 +14,7 @@
 //! | [`flow`] | packets | flows, and streams in order |
 //! | [`inspect`] | streams and datagrams | sessions |
 //! | [`observe`] | all of these | observations: owned, small, in one order |
+//! | [`host`] | observations | who a host is over time, and what |
 //! | [`detect`] | observations | evidence in bits, alerts |
 //! | [`record`] | observations and alerts | rows |
 //! | [`sink`] | rows | log files |
@@ -47,6 +48,7 @@ pub mod config;
 pub mod detect;
 pub mod fingerprint;
 pub mod flow;
+pub mod host;
 pub mod inspect;
 pub mod limits;
 pub mod net;

@@ -53,6 +53,14 @@ pub struct Limits {
     pub dns_memory_max: usize,
     /// Hosts, and (host, service) pairs, that the detector remembers.
     pub baseline_keys_max: usize,
+    /// DHCP transactions that are followed at once.
+    pub dhcp_pending_max: usize,
+    /// Hosts, addresses and hardware addresses that the detector knows the identity of.
+    pub hosts_max: usize,
+    /// Bindings of addresses to hardware addresses that shards remember to have told.
+    pub neighbours_max: usize,
+    /// Hosts, services and programs that are remembered as logged today.
+    pub known_max: usize,
     /// Alerts whose identity is kept for deduplication.
     pub alerts_max: usize,
 }
@@ -79,6 +87,10 @@ impl Limits {
         tls_handshake_bytes_max: 1 << 17,
         dns_memory_max: 200_000,
         baseline_keys_max: 200_000,
+        dhcp_pending_max: 10_000,
+        hosts_max: 100_000,
+        neighbours_max: 65_536,
+        known_max: 200_000,
         alerts_max: 10_000,
     };
 }

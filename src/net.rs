@@ -75,6 +75,64 @@ impl fmt::Display for Mac {
     }
 }
 
+/// Where a binding of an address to a hardware address was seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum NeighbourKind {
+    /// ARP (RFC 826), request or reply.
+    Arp,
+    /// A neighbour or router solicitation (RFC 4861).
+    Solicitation,
+    /// A neighbour advertisement of a host.
+    Advertisement,
+    /// A router advertisement, or a neighbour advertisement of a router.
+    Router,
+}
+
+/// An address and the hardware address that claims it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Neighbour {
+    /// The address.
+    pub addr: IpAddr,
+    /// Who claims it.
+    pub mac: Mac,
+    /// In which way.
+    pub kind: NeighbourKind,
+    /// In which VLAN; addresses may repeat in others.
+    pub vlan: Option<u16>,
+}
+
+/// What a host is known by over time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum HostKey {
+    /// The identity that an endpoint agent reports.
+    Agent(Box<str>),
+    /// Its hardware address.
+    Mac(Mac),
+    /// Its address, where nothing better is known.
+    Addr(IpAddr),
+}
+
+impl HostKey {
+    /// `agent`, `mac` or `address`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            HostKey::Agent(_) => "agent",
+            HostKey::Mac(_) => "mac",
+            HostKey::Addr(_) => "address",
+        }
+    }
+}
+
+impl fmt::Display for HostKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            HostKey::Agent(id) => f.write_str(id),
+            HostKey::Mac(mac) => mac.fmt(f),
+            HostKey::Addr(addr) => addr.fmt(f),
+        }
+    }
+}
+
 /// The identity of a flow in every log: 96 bits, written as Zeek writes a connection's uid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Uid(u32, u64);

@@ -3,7 +3,11 @@
 //! An [`Observation`] is owned, small and serialisable; whoever changes its shape raises
 //! [`VERSION`].
 
-use crate::net::{Endpoint, Mac, Side, Transport, Uid};
+mod host;
+
+pub use host::{Dhcp6Message, DhcpMessage, SynTraits};
+
+use crate::net::{Endpoint, Mac, Neighbour, Side, Transport, Uid};
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
 use bstr::BString;
@@ -54,6 +58,14 @@ pub enum Fact {
     Quic(Box<QuicSession>),
     /// An HTTP request and its response.
     Http(Box<HttpTransaction>),
+    /// A DHCPv4 message.
+    Dhcp(Box<DhcpMessage>),
+    /// A DHCPv6 message.
+    Dhcp6(Box<Dhcp6Message>),
+    /// An address and who claims it; told when it is new, changed, or was not told for a while.
+    Neighbour(Neighbour),
+    /// The TCP handshake is complete; the originator's SYN, where it was seen.
+    Established(Option<Box<SynTraits>>),
     /// An anomaly.
     Weird(Box<WeirdSeen>),
 }
@@ -324,6 +336,8 @@ pub struct DnsTransaction {
     pub rejected: bool,
     /// Addresses among the answers with their TTL in seconds, for the memory of names.
     pub addresses: Vec<(IpAddr, u32)>,
+    /// Addresses that a multicast answer announces with their names, of all its sections.
+    pub announced: Vec<(BString, IpAddr)>,
     /// What HTTPS and SVCB records (RFC 9460) said.
     pub service_bindings: Vec<ServiceBinding>,
 }
@@ -362,6 +376,8 @@ pub struct HttpTransaction {
     pub version: Option<Box<str>>,
     /// User-Agent header.
     pub user_agent: Option<BString>,
+    /// Server header of the response.
+    pub server: Option<BString>,
     /// Origin header.
     pub origin: Option<BString>,
     /// Bytes of the request's content as it was transferred, without chunk framing.

@@ -69,6 +69,8 @@ weirds! {
     HttpHeadTooLong = "http_head_too_long",
     /// More requests wait for a response than the bound allows; they were told without.
     HttpExcessivePipelining = "HTTP_excessive_pipelining",
+    /// Two hardware addresses claim one address in turn, by ARP or neighbour discovery.
+    AddressConflict = "address_claimed_by_two",
     /// A SYN in the middle of an established flow.
     SynInsideConnection = "SYN_inside_connection",
     /// A SYN after the flow was closed.

@@ -70,6 +70,18 @@ impl<K: Ord + Clone, V> Bounded<K, V> {
         }
     }
 
+    /// The moment of the entry that leaves first.
+    pub fn first_moment(&self) -> Option<Timestamp> {
+        self.order.first().map(|(moment, _)| *moment)
+    }
+
+    /// Takes out the entry with the earliest moment; it is not counted as evicted.
+    pub fn pop_first(&mut self) -> Option<(Timestamp, K, V)> {
+        let (moment, key) = self.order.pop_first()?;
+        let (_, value) = self.entries.remove(&key)?;
+        Some((moment, key, value))
+    }
+
     /// How many entries there are.
     pub fn len(&self) -> usize {
         self.entries.len()

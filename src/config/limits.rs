@@ -53,6 +53,10 @@ limits_table! {
     tls_handshake_bytes_max from 1,
     dns_memory_max from 1,
     baseline_keys_max from 1,
+    dhcp_pending_max from 1,
+    hosts_max from 1,
+    neighbours_max from SHARDS,
+    known_max from 1,
     alerts_max from 1,
     }
     spans {

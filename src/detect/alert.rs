@@ -87,7 +87,7 @@ pub struct AlertSubject {
     pub host: String,
     /// Its role.
     pub role: Box<str>,
-    /// Its operating system; not told by the network yet.
+    /// Its platform, where its traffic shows one.
     pub os: Option<String>,
     /// The process; only an endpoint agent can tell.
     pub process: Option<String>,

@@ -135,6 +135,16 @@ impl Flow {
         flow.is_some_and(|flow| flow.is_reuse(self.side_of(src), tcp))
     }
 
+    /// Whether the TCP handshake is complete, and neither side has closed.
+    pub fn is_established(&self) -> bool {
+        let tcp = self.tcp.as_ref();
+        tcp.is_some_and(|tcp| {
+            tcp.sides
+                .iter()
+                .all(|side| side.state == State::Established)
+        })
+    }
+
     /// A packet whose checksum does not hold: seen, and otherwise left out.
     pub fn note_bad_checksum(&mut self, src: Endpoint) {
         self.history.add_logarithmic(self.side_of(src), b'C');

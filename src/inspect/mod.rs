@@ -4,6 +4,7 @@
 //! [`Found`]. It keeps no payload beyond the message at hand, and every buffer has a bound in
 //! [`crate::limits`].
 
+pub mod dhcp;
 pub mod dns;
 pub mod http;
 pub mod quic;
@@ -12,7 +13,10 @@ pub mod tls;
 use crate::flow::stream::StreamEvent;
 use crate::limits::Limits;
 use crate::net::Side;
-use crate::observe::{Certificate, DnsTransaction, HttpTransaction, QuicSession, TlsSession};
+use crate::observe::{
+    Certificate, Dhcp6Message, DhcpMessage, DnsTransaction, HttpTransaction, QuicSession,
+    TlsSession,
+};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 use bstr::BString;
@@ -50,6 +54,10 @@ pub enum Found {
     Quic(Box<QuicSession>),
     /// An HTTP request and its response, or either alone.
     Http(Box<HttpTransaction>),
+    /// A DHCPv4 message.
+    Dhcp(Box<DhcpMessage>),
+    /// A DHCPv6 message.
+    Dhcp6(Box<Dhcp6Message>),
     /// Something odd; the second part says what exactly, and is empty where the name says it all.
     Weird(Weird, BString),
 }

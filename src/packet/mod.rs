@@ -10,13 +10,14 @@ pub mod fragments;
 pub mod frame;
 mod ip;
 mod link;
+pub mod neighbour;
 mod transport;
 mod tunnel;
 
 pub use link::Network;
 pub(crate) use transport::proto;
 
-use crate::net::Mac;
+use crate::net::{Mac, Neighbour};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 use fragments::Fragment;
@@ -143,6 +144,8 @@ pub struct TcpFlags {
 pub enum Undecoded {
     /// Something that is not IP (ARP, LLDP ...): counted, nothing odd.
     NotIp,
+    /// ARP, which claims an address: counted as not IP.
+    Arp(Neighbour),
     /// A fragment of an IP packet: [`fragments`] takes it from here.
     Fragment(Fragment),
     /// A link type that is not read.

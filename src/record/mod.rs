@@ -5,8 +5,11 @@
 //! observation.
 
 pub mod conn;
+pub mod dhcp;
 pub mod dns;
+pub mod hosts;
 pub mod http;
+pub mod known;
 pub mod notice;
 pub mod quic;
 pub mod ssl;
@@ -20,8 +23,11 @@ pub(crate) mod samples;
 mod tests;
 
 pub use conn::ConnRow;
+pub use dhcp::DhcpRow;
 pub use dns::DnsRow;
+pub use hosts::HostRow;
 pub use http::HttpRow;
+pub use known::{KnownHostRow, KnownServiceRow, SoftwareRow};
 pub use notice::NoticeRow;
 pub use quic::QuicRow;
 pub use ssl::SslRow;
@@ -193,8 +199,18 @@ pub enum Record {
     Quic(QuicRow),
     /// An HTTP transaction, for `http.log`.
     Http(HttpRow),
+    /// A DHCP transaction, for `dhcp.log`.
+    Dhcp(Box<DhcpRow>),
     /// An anomaly, for `weird.log`.
     Weird(WeirdRow),
+    /// A host, for `hosts.log`.
+    Host(Box<HostRow>),
+    /// A host that is there, for `known_hosts.log`.
+    KnownHost(KnownHostRow),
+    /// A service, for `known_services.log`.
+    KnownService(KnownServiceRow),
+    /// A program, for `software.log`.
+    Software(Box<SoftwareRow>),
     /// An alert in one line, for `notice.log`.
     Notice(Box<NoticeRow>),
     /// The sensor's own numbers, for `stats.log`.
@@ -203,14 +219,19 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 9] = [
+    pub const SCHEMAS: [&'static Schema; 14] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
         &dns::SCHEMA,
         &quic::SCHEMA,
         &http::SCHEMA,
+        &dhcp::SCHEMA,
         &weird::SCHEMA,
+        &hosts::SCHEMA,
+        &known::HOSTS,
+        &known::SERVICES,
+        &known::SOFTWARE,
         &notice::SCHEMA,
         &stats::SCHEMA,
     ];
@@ -224,7 +245,12 @@ impl Record {
             Record::Dns(row) => row,
             Record::Quic(row) => row,
             Record::Http(row) => row,
+            Record::Dhcp(row) => row.as_ref(),
             Record::Weird(row) => row,
+            Record::Host(row) => row.as_ref(),
+            Record::KnownHost(row) => row,
+            Record::KnownService(row) => row,
+            Record::Software(row) => row.as_ref(),
             Record::Notice(row) => row.as_ref(),
             Record::Stats(row) => row.as_ref(),
         }

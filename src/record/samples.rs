@@ -2,17 +2,22 @@
 //! can be.
 
 use super::{
-    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow, WeirdRow, X509Row,
+    ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow,
+    WeirdRow, X509Row,
 };
-use crate::net::{Endpoint, Mac, Transport, Uid};
+use crate::host::Profile;
+use crate::host::platform::Clue;
+use crate::net::{Endpoint, HostKey, Mac, Transport, Uid};
 use crate::observe::{
     Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, HttpTransaction, QuicSession,
     SideTally, TlsSession, WeirdSeen,
 };
+use crate::record::known::{KnownHostRow, KnownServiceRow, SoftwareKind, SoftwareRow};
 use crate::record::stats::CaptureStats;
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
 use bstr::BString;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// 2026-11-21T02:00:00.123456789Z, rounded to .123457 in logs.
 pub(crate) const AT: Timestamp = Timestamp::from_nanos(1_795_226_400_123_456_789);
@@ -130,6 +135,7 @@ pub(crate) fn http() -> HttpTransaction {
         referrer: Some("http://www.example.org/".into()),
         version: Some("1.1".into()),
         user_agent: Some("curl/8.5.0".into()),
+        server: Some("nginx/1.22.1".into()),
         origin: Some("http://www.example.org".into()),
         request_body_len: 12,
         response_body_len: 3456,
@@ -139,6 +145,44 @@ pub(crate) fn http() -> HttpTransaction {
         info_msg: Some("Continue".into()),
         username: Some("alice".into()),
         proxied: vec!["VIA -> 1.1 proxy".into(), "CLIENT-IP -> 192.0.2.7".into()],
+    }
+}
+
+fn host() -> HostRow {
+    let mac = Mac([2, 0, 0, 0, 0, 10]);
+    let profile = Profile {
+        first_at: at(1_795_220_000),
+        last_at: AT,
+        mac: Some(mac),
+        addresses: vec!["192.0.2.10".parse().unwrap(), "fe80::a".parse().unwrap()],
+        names: BTreeSet::from(["LAPTOP-1A2B3C4D".into()]),
+        vendor_class: Some("MSFT 5.0".into()),
+        dhcp_parameters: Some("1,3,6,15".into()),
+        services: BTreeSet::from(["_http._tcp".into()]),
+        clues: BTreeMap::from([(Clue::SynWindows, 4), (Clue::DhcpVendorWindows, 1)]),
+        ..Profile::default()
+    };
+    HostRow::new(AT, &HostKey::Mac(mac), profile)
+}
+
+fn dhcp() -> DhcpRow {
+    let addr = |text: &str| Some(text.parse().unwrap());
+    DhcpRow {
+        at: AT,
+        uids: vec!["CHhAvVGS1DHFjwGM9".into()],
+        client_addr: addr("192.0.2.10"),
+        server_addr: addr("192.0.2.1"),
+        mac: Some(Mac([2, 0, 0, 0, 0, 10])),
+        host_name: Some("laptop".into()),
+        client_fqdn: Some("laptop.example.org".into()),
+        domain: Some("example.org".into()),
+        requested_addr: addr("192.0.2.10"),
+        assigned_addr: addr("192.0.2.10"),
+        lease_time: Some(Span::from_secs(3600)),
+        client_message: None,
+        server_message: Some("welcome".into()),
+        msg_types: vec!["REQUEST".into(), "ACK".into()],
+        duration: Span::from_millis(12),
     }
 }
 
@@ -212,7 +256,29 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Dns(DnsRow::new(flow(), Box::new(transaction()))),
         Record::Quic(QuicRow::new(flow(), Box::new(quic()))),
         Record::Http(HttpRow::new(flow(), Box::new(http()))),
+        Record::Dhcp(Box::new(dhcp())),
         Record::Weird(weird("")),
+        Record::Host(Box::new(host())),
+        Record::KnownHost(KnownHostRow {
+            at: AT,
+            host: "192.0.2.10".parse().unwrap(),
+        }),
+        Record::KnownService(KnownServiceRow {
+            at: AT,
+            endpoint: endpoint("192.0.2.1", 443),
+            transport: Transport::Tcp,
+            services: vec!["SSL".into()],
+        }),
+        Record::Software(Box::new(SoftwareRow {
+            at: AT,
+            host: "192.0.2.10".parse().unwrap(),
+            port: None,
+            kind: SoftwareKind::HttpBrowser,
+            name: "curl".into(),
+            version: vec![8, 5, 0],
+            addl: Some("DEV".into()),
+            unparsed: "curl/8.5.0-DEV".into(),
+        })),
         Record::Notice(Box::new(notice())),
         Record::Stats(Box::new(stats())),
     ]

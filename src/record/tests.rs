@@ -78,7 +78,12 @@ fn logs_have_as_many_columns_as_readers_by_position_expect() {
         ("dns", 26),
         ("quic", 13),
         ("http", 30),
+        ("dhcp", 15),
         ("weird", 11),
+        ("hosts", 17),
+        ("known_hosts", 2),
+        ("known_services", 5),
+        ("software", 11),
         ("notice", 27),
         ("stats", 27),
     ];

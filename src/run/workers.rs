@@ -83,11 +83,14 @@ enum Then {
     Flush,
     /// A row of `stats.log` is written.
     Account,
+    /// Nothing: the input is over.
+    End,
 }
 
 /// What one worker observed during one batch.
 #[derive(Debug)]
 struct Observed {
+    clock: Timestamp,
     observations: Vec<Placed>,
     then: Then,
     /// What the worker's shards counted so far, where an account is due.
@@ -230,17 +233,18 @@ impl Worker {
     fn run(mut self, work: &Receiver<Work>) -> Counters {
         for work in work {
             let mut observations = Vec::new();
-            let mut then = Then::GoOn;
+            let (clock, then);
             match work {
                 Work::Batch(mut batch) => {
-                    then = batch.then;
+                    (clock, then) = (batch.clock, batch.then);
                     self.handle_batch(&batch, &mut observations);
                     batch.frames.clear();
                     batch.bytes.clear();
                     // The steering thread may be gone already; then nobody needs the batch.
                     let _ = self.return_batch.send(batch);
                 }
-                Work::Finish(clock) => {
+                Work::Finish(last) => {
+                    (clock, then) = (last, Then::End);
                     for shard in &mut self.shards {
                         shard.finish(&self.settings, clock, &mut observations);
                     }
@@ -248,6 +252,7 @@ impl Worker {
             }
             order::sort(&mut observations);
             let observed = Observed {
+                clock,
                 observations,
                 then,
                 counters: (then == Then::Account).then(|| self.counters()),
@@ -295,13 +300,13 @@ impl Judge {
     fn run(mut self) -> Output {
         let mut observations = Vec::new();
         loop {
-            let mut then = Then::GoOn;
+            let (mut clock, mut then) = (Timestamp::MIN, Then::GoOn);
             let mut counters = Counters::default();
             for heard in &self.heard {
                 match heard.recv() {
                     Ok(mut observed) => {
                         observations.append(&mut observed.observations);
-                        then = observed.then;
+                        (clock, then) = (observed.clock, observed.then);
                         observed.counters.iter().for_each(|part| counters.add(part));
                     }
                     // Workers leave together, after the last batch.
@@ -315,6 +320,11 @@ impl Judge {
                     .handle_observation(&self.settings, observation, &mut |at, line| {
                         output.write(at, line);
                     });
+            }
+            let mut write = |at, line| output.write(at, line);
+            match then {
+                Then::End => self.detector.finish(clock, &mut write),
+                _ => self.detector.handle_clock(clock, &mut write),
             }
             if then == Then::Account
                 && let Ok((moment, steered)) = self.asked.recv()

@@ -45,7 +45,7 @@ impl Counters {
     /// Counts a frame that gave no packet.
     pub fn note_undecoded(&mut self, why: Undecoded) {
         match why {
-            Undecoded::NotIp => self.not_ip += 1,
+            Undecoded::NotIp | Undecoded::Arp(_) => self.not_ip += 1,
             Undecoded::UnknownLink(link) => *self.unread_links.entry(link).or_default() += 1,
             // Fragments have an account of their own.
             Undecoded::Fragment(_) => {}

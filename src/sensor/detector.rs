@@ -3,18 +3,24 @@
 //! There is one, because what it judges spans flows. Its memories are bounded: certificates that
 //! were logged, weirds that were sampled, and what `detect` bounds itself.
 
+use super::dhcp_log::DhcpLog;
+use super::known::Known;
 use super::settings::Settings;
+use crate::detect::evidence::{Bits, Group, Item};
 use crate::detect::{Alert, Engine};
 use crate::fingerprint;
+use crate::host::platform::{Assessment, Platform};
+use crate::host::{Conflict, Hosts};
 use crate::net::Endpoint;
 use crate::observe::{Certificate, Fact, FlowId, Observation, WeirdSeen};
 use crate::packet::proto;
 use crate::record::{
-    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, WeirdRow, X509Row,
+    ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, WeirdRow, X509Row,
 };
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// A line of a log.
@@ -32,6 +38,9 @@ pub struct Detector {
     engine: Engine,
     certificates: CertificateLog,
     weirds: WeirdSampling,
+    dhcp: DhcpLog,
+    hosts: Hosts,
+    known: Known,
 }
 
 impl Detector {
@@ -43,6 +52,13 @@ impl Detector {
         put: &mut impl FnMut(Timestamp, Line),
     ) {
         let at = observation.at;
+        self.handle_clock(at, put);
+        self.handle_host(settings, &observation, put);
+        let mut records = Vec::new();
+        self.known.take(settings, &observation, &mut records);
+        for record in records {
+            put(at, Line::Row(record));
+        }
         let mut alerts = Vec::new();
         self.engine.handle_observation(
             &settings.detect,
@@ -53,9 +69,97 @@ impl Detector {
         if let Some(record) = self.record(settings, observation) {
             put(at, Line::Row(record));
         }
-        for alert in alerts {
+        for mut alert in alerts {
+            self.add_platform(&mut alert);
             put(at, Line::Row(notice(settings, &alert)));
             put(at, Line::Alert(Box::new(alert)));
+        }
+    }
+
+    /// Lets every deadline up to `clock` act, each as of its own moment.
+    pub fn handle_clock(&mut self, clock: Timestamp, put: &mut impl FnMut(Timestamp, Line)) {
+        while let Some((due, record)) = self.pop_due(clock) {
+            put(due, Line::Row(record));
+        }
+    }
+
+    /// The row that is due first, where that is by `clock`. Of two at once, the lease comes first.
+    fn pop_due(&mut self, clock: Timestamp) -> Option<(Timestamp, Record)> {
+        let by_clock = |due: &Timestamp| *due <= clock;
+        let lease = self.dhcp.deadline().filter(by_clock);
+        let host = self.hosts.deadline().filter(by_clock);
+        match (lease, host) {
+            (Some(lease), host) if host.is_none_or(|host| lease <= host) => {
+                let (due, row) = self.dhcp.pop()?;
+                Some((due, Record::Dhcp(Box::new(row))))
+            }
+            (_, Some(_)) => self.pop_host(),
+            _ => None,
+        }
+    }
+
+    fn pop_host(&mut self) -> Option<(Timestamp, Record)> {
+        let (due, key, profile) = self.hosts.pop()?;
+        let row = HostRow::new(due, &key, profile);
+        Some((due, Record::Host(Box::new(row))))
+    }
+
+    /// Adds to an alert what the host's platform seems to be: worth no bits, but to be known.
+    fn add_platform(&self, alert: &mut Alert) {
+        let key = self
+            .hosts
+            .identity_at(alert.flow.originator.addr, alert.at)
+            .key;
+        let Assessment { platform, bits } = self.hosts.platform(&key);
+        let Some(platform) = platform else { return };
+        let name = platform.name();
+        alert.subject.os = Some(name.into());
+        if platform != Platform::Linux {
+            let bits = Platform::ALL.map(Platform::name).into_iter().zip(bits);
+            let bits: BTreeMap<&str, u32> = bits.collect();
+            alert.against.push(
+                Item::new("context.platform", Group::Context, Bits::ZERO)
+                    .observed(json!({"platform": name, "bits": bits}))
+                    .expected("linux", 0)
+                    .why(format!(
+                        "the host shows itself as {name}; this analytic is about Linux"
+                    )),
+            );
+        }
+    }
+
+    /// Lets the table of hosts take an observation.
+    fn handle_host(
+        &mut self,
+        settings: &Settings,
+        observation: &Observation,
+        put: &mut impl FnMut(Timestamp, Line),
+    ) {
+        let is_local = |addr| settings.detect.role_of(addr).is_some();
+        let conflict = self
+            .hosts
+            .handle_observation(&settings.limits, &is_local, observation);
+        if let Some(Conflict { addr, macs: [a, b] }) = conflict {
+            let seen = WeirdSeen {
+                weird: Weird::AddressConflict,
+                detail: format!("{addr} {a} {b}").into(),
+            };
+            if self.weirds.is_due(observation.at, None, &seen) {
+                let row = WeirdRow::new(observation.at, None, Box::new(seen));
+                put(observation.at, Line::Row(Record::Weird(row)));
+            }
+        }
+    }
+
+    /// The input is over: what waits is told at `clock`.
+    pub fn finish(&mut self, clock: Timestamp, put: &mut impl FnMut(Timestamp, Line)) {
+        self.handle_clock(clock, put);
+        while let Some((_, row)) = self.dhcp.pop() {
+            put(clock, Line::Row(Record::Dhcp(Box::new(row))));
+        }
+        while let Some((_, key, profile)) = self.hosts.pop() {
+            let row = HostRow::new(clock, &key, profile);
+            put(clock, Line::Row(Record::Host(Box::new(row))));
         }
     }
 
@@ -88,9 +192,11 @@ impl Detector {
                 }
                 Record::Weird(WeirdRow::new(at, flow, seen))
             }
-            (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_) | Fact::Http(_) | Fact::Quic(_), None) => {
-                return None;
+            (Fact::Dhcp(message), Some(flow)) => {
+                let row = self.dhcp.take(&settings.limits, at, &flow, *message)?;
+                Record::Dhcp(Box::new(row))
             }
+            _ => return None,
         })
     }
 }

@@ -1,13 +1,17 @@
 //! From a flow's payload to the inspector that reads it.
 
+use super::handshake::Handshake;
+use crate::flow::key::Keyed;
 use crate::flow::stream::StreamEvent;
-use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
+use crate::inspect::dhcp::{self, DhcpInspector};
+use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_answer, is_dns_port};
 use crate::inspect::http::HttpInspector;
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
 use crate::inspect::tls::{Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
 use crate::net::{Side, Transport};
 use crate::observe::FlowId;
+use crate::packet::Packet;
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +23,8 @@ pub struct Inspection {
     pub services: Vec<Box<str>>,
     /// Anomalies already told of this flow: each is told once, so that a flow cannot flood the log.
     told: Vec<Weird>,
+    /// How far a TCP handshake is.
+    pub handshake: Handshake,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -34,6 +40,7 @@ enum Reader {
     Http(Box<HttpInspector>),
     DnsStream(Box<DnsStreamInspector>),
     Dns(Box<DnsInspector>),
+    Dhcp(DhcpInspector),
     /// Not known yet: so many more datagrams may show that they are QUIC, on a port where it is
     /// expected or not.
     Datagrams {
@@ -64,6 +71,9 @@ impl Inspection {
                 Reader::DnsStream(Box::new(DnsStreamInspector::new(responder)))
             }
             Transport::Tcp => Reader::Probing([(); 2].map(|()| Beginning::Bytes(Vec::new()))),
+            Transport::Udp if let Some(v6) = dhcp::version(flow.originator, responder) => {
+                Reader::Dhcp(DhcpInspector::new(v6))
+            }
             Transport::Udp => {
                 let expected = is_quic_port(responder.port);
                 let left = if expected {
@@ -79,6 +89,7 @@ impl Inspection {
             reader,
             services: Vec::new(),
             told: Vec::new(),
+            handshake: Handshake::default(),
         }
     }
 
@@ -116,6 +127,7 @@ impl Inspection {
         }
         let verdict = match &mut self.reader {
             Reader::Dns(dns) => dns.handle_datagram(context, side, payload, complete, found),
+            Reader::Dhcp(dhcp) => dhcp.handle_datagram(context, side, payload, complete, found),
             Reader::Quic(quic) => quic.handle_datagram(context, side, payload, complete, found),
             _ => return,
         };
@@ -169,6 +181,7 @@ impl Inspection {
             Reader::Http(mut http) => http.finish(context, found),
             Reader::DnsStream(mut dns) => dns.finish(context, found),
             Reader::Dns(mut dns) => dns.finish(context, found),
+            Reader::Dhcp(mut dhcp) => dhcp.finish(context, found),
             Reader::Quic(mut quic) => quic.finish(context, found),
             Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) | Reader::Datagrams { .. } => {
             }
@@ -183,6 +196,7 @@ impl Inspection {
             Reader::Http(http) => &[(http.is_confirmed(), "http")],
             Reader::DnsStream(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dns(dns) => &[(dns.is_confirmed(), "dns")],
+            Reader::Dhcp(dhcp) => &[(dhcp.is_confirmed(), "dhcp")],
             Reader::Quic(quic) => &[(quic.is_confirmed(), "quic"), (quic.is_greeted(), "ssl")],
             _ => &[],
         };
@@ -290,3 +304,14 @@ const PROBE_BYTES_MAX: usize = if TlsInspector::PROBE_BYTES > HttpInspector::PRO
 } else {
     HttpInspector::PROBE_BYTES
 };
+
+/// Whether a flow between two DNS ports begins with an answer: the ports cannot say who asked.
+pub fn is_dns_answer_first(packet: &Packet, keyed: &Keyed, bytes: &[u8]) -> bool {
+    let dns = |port| is_dns_port(true, port);
+    let payload = || bytes.get(packet.payload.clone()).unwrap_or_default();
+    keyed.transport == Transport::Udp
+        && dns(keyed.src.port)
+        && dns(keyed.dst.port)
+        && !keyed.dst.addr.is_multicast()
+        && is_answer(payload())
+}

@@ -5,10 +5,15 @@
 
 pub mod counters;
 pub mod detector;
+mod dhcp_log;
+mod handshake;
 mod inspection;
+mod known;
+mod neighbours;
 pub mod order;
 pub mod settings;
 pub mod shard;
+mod software;
 pub mod steer;
 
 use crate::limits::SHARDS;
@@ -157,6 +162,9 @@ impl Sensor {
             shard.finish(&self.settings, clock, &mut self.observations);
         }
         self.judge();
+        let lines = &mut self.lines;
+        let detector = &mut self.parts.detector;
+        detector.finish(clock, &mut |at, line| lines.push_back((at, line)));
     }
 
     /// The sensor's clock.
@@ -204,6 +212,9 @@ impl Sensor {
                     self.lines.push_back((at, line));
                 });
         }
+        let clock = self.parts.steering.clock();
+        let detector = &mut self.parts.detector;
+        detector.handle_clock(clock, &mut |at, line| self.lines.push_back((at, line)));
     }
 }
 

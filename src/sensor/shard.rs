@@ -4,19 +4,19 @@
 //! its share of every bound, and knows of no other shard.
 
 use super::counters::Counters;
-use super::inspection::Inspection;
+use super::inspection::{Inspection, is_dns_answer_first};
+use super::neighbours::Neighbours;
 use super::order::{Phase, Place, Placed};
 use super::settings::Settings;
 use super::steer::{Content, Steered};
 use crate::flow::key::Keyed;
 use crate::flow::table::{Entry, Table};
 use crate::flow::{Flow, Ingress};
-use crate::inspect::dns::{is_answer, is_dns_port};
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
-use crate::net::Transport;
+use crate::net::Neighbour;
 use crate::observe::{Fact, FlowId, Observation, WeirdSeen};
-use crate::packet::{self, Packet, Undecoded, checksum};
+use crate::packet::{self, Packet, Undecoded, checksum, neighbour};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub struct Shard {
     number: u8,
     flows: Table<Inspection>,
+    neighbours: Neighbours,
     /// What it saw.
     pub counters: Counters,
 }
@@ -57,6 +58,7 @@ impl Shard {
         Shard {
             number,
             flows: Table::default(),
+            neighbours: Neighbours::default(),
             counters: Counters::default(),
         }
     }
@@ -101,6 +103,9 @@ impl Shard {
             }
             Content::Undecoded(Undecoded::UnknownLink(link)) => {
                 self.tell_weird(None, Weird::UnknownLink, link.to_string().into(), &mut out);
+            }
+            Content::Undecoded(Undecoded::Arp(neighbour)) => {
+                self.tell_neighbour(settings, None, *neighbour, &mut out);
             }
             Content::Undecoded(_) => {}
             Content::Packet {
@@ -212,6 +217,9 @@ impl Shard {
                 attached.handle_stream(context, event, &mut found);
             },
         );
+        if let Some(syn) = attached.handshake.take(flow, keyed.src, packet, bytes) {
+            out.put(Some(flow.id), Fact::Established(syn));
+        }
         let mut held_delta = outcome.held_delta;
         if matches!(packet.transport, packet::Transport::Udp { .. }) {
             let side = flow.side_of(keyed.src);
@@ -222,6 +230,10 @@ impl Shard {
             held_delta += flow.forget_bytes();
         }
         self.counters.hold(held_delta);
+        if let Some(neighbour) = neighbour::discovered(packet, bytes) {
+            let id = self.flows.get_mut(slot).flow.id;
+            self.tell_neighbour(settings, Some(id), neighbour, out);
+        }
         if !found.is_empty() || !weirds.is_empty() {
             found.extend(
                 weirds
@@ -272,6 +284,19 @@ impl Shard {
             if let Some((id, fact)) = self.counters.take(entry, found) {
                 out.put(Some(id), fact);
             }
+        }
+    }
+
+    fn tell_neighbour(
+        &mut self,
+        settings: &Settings,
+        flow: Option<FlowId>,
+        neighbour: Neighbour,
+        out: &mut Out<'_>,
+    ) {
+        let clock = out.place.at;
+        if self.neighbours.is_news(&settings.limits, clock, &neighbour) {
+            out.put(flow, Fact::Neighbour(neighbour));
         }
     }
 
@@ -354,6 +379,14 @@ impl Counters {
                 count("x509");
                 Fact::Certificate(certificate)
             }
+            Found::Dhcp(message) => {
+                count("dhcp");
+                Fact::Dhcp(message)
+            }
+            Found::Dhcp6(message) => {
+                count("dhcp6");
+                Fact::Dhcp6(message)
+            }
             Found::Weird(weird, detail) => {
                 *self.weirds.entry(weird).or_default() += 1;
                 if !entry.attached.is_news(weird) {
@@ -364,15 +397,4 @@ impl Counters {
         };
         Some((entry.flow.id, fact))
     }
-}
-
-/// Whether a flow between two DNS ports begins with an answer: the ports cannot say who asked.
-fn is_dns_answer_first(packet: &Packet, keyed: &Keyed, bytes: &[u8]) -> bool {
-    let dns = |port| is_dns_port(true, port);
-    let payload = || bytes.get(packet.payload.clone()).unwrap_or_default();
-    keyed.transport == Transport::Udp
-        && dns(keyed.src.port)
-        && dns(keyed.dst.port)
-        && !keyed.dst.addr.is_multicast()
-        && is_answer(payload())
 }

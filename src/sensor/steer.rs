@@ -5,6 +5,7 @@
 //! [`fragments`](crate::packet::fragments)' bound.
 
 use super::counters::Counters;
+use super::neighbours;
 use super::settings::Settings;
 use crate::flow::key::{FlowKey, Keyed};
 use crate::limits::SHARDS;
@@ -157,7 +158,11 @@ impl Steering {
     /// Leaves out what no packet can be made of.
     fn leave(&mut self, why: Undecoded, put: &mut impl FnMut(Steered, &[u8])) {
         self.counters.note_undecoded(why);
-        put(self.steered(0, Content::Undecoded(why)), &[]);
+        let shard = match why {
+            Undecoded::Arp(neighbour) => neighbours::shard_of(neighbour.addr),
+            _ => 0,
+        };
+        put(self.steered(shard, Content::Undecoded(why)), &[]);
     }
 
     /// Tells what is odd about a fragment.

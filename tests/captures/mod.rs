@@ -103,6 +103,10 @@ pub fn tiny(settings: Settings) -> Settings {
             dns_pending_max: 2,
             dns_memory_max: 4,
             baseline_keys_max: 8,
+            dhcp_pending_max: 1,
+            hosts_max: 3,
+            neighbours_max: 64,
+            known_max: 2,
             ..settings.limits
         },
         ..settings

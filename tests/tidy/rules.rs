@@ -43,8 +43,8 @@ const CORE: &[Row] = &[
     ("flow", "time net limits weird observe packet fingerprint"),
     ("inspect", "time net limits weird observe flow fingerprint"),
     ("profile", "time net limits observe flow"),
-    ("host", "time net limits observe"),
-    ("baseline", "time net limits profile observe host"),
+    ("baseline", "time net limits profile observe"),
+    ("host", "time net limits observe baseline"),
     ("endpoint", "time net limits observe host"),
     (
         "detect",

@@ -242,6 +242,7 @@ fn add_reply(transaction: &mut DnsTransaction, at: Timestamp, message: Message) 
         transaction.ttls = Some(message.ttls);
     }
     transaction.addresses = message.addresses;
+    transaction.announced = message.announced;
     transaction.service_bindings = message.bindings;
 }
 

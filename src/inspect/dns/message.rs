@@ -20,6 +20,9 @@ const ANSWERS_MAX: usize = 100;
 /// Service bindings kept of one message; the largest CDNs send two.
 const BINDINGS_MAX: usize = 16;
 
+/// Announced addresses kept of one message; a host has a few.
+const ANNOUNCED_MAX: usize = 16;
+
 /// Questions of one message; more is no DNS (Zeek's `dns_max_queries`).
 const QUESTIONS_MAX: u16 = 25;
 
@@ -100,6 +103,8 @@ pub(super) struct Message {
     pub(super) ttls: Vec<u32>,
     pub(super) addresses: Vec<(IpAddr, u32)>,
     pub(super) bindings: Vec<ServiceBinding>,
+    /// Addresses that a multicast answer announces, of all its sections.
+    pub(super) announced: Vec<(BString, IpAddr)>,
     /// The upper eight bits of the response code (RFC 6891, 6.1.3).
     pub(super) extended_rcode: u8,
     /// Whether all questions were read.
@@ -141,6 +146,7 @@ pub(super) fn read(bytes: &[u8], dialect: Dialect) -> Option<Message> {
         ttls: Vec::new(),
         addresses: Vec::new(),
         bindings: Vec::new(),
+        announced: Vec::new(),
         extended_rcode: 0,
         questions_whole: false,
         answers_whole: false,
@@ -245,6 +251,7 @@ impl<'a> Walk<'a> {
             self.message.extended_rcode = (record.ttl >> 24) as u8;
             return options(record.data.bytes);
         }
+        self.announce(record);
         if section == Section::Other || !self.message.header.reply {
             // What an inquirer claims is no answer.
             return Ok(());
@@ -282,6 +289,26 @@ impl<'a> Walk<'a> {
             Said::Binding(binding) => self.message.bindings.push(binding),
         }
         Ok(())
+    }
+
+    /// Keeps the address of a host that tells everybody.
+    fn announce(&mut self, record: &Record<'_>) {
+        let listens = self.dialect.multicast && self.message.header.reply;
+        if !listens || self.message.announced.len() >= ANNOUNCED_MAX {
+            return;
+        }
+        let addr = match record.data.rtype {
+            1 => <[u8; 4]>::try_from(record.data.bytes)
+                .ok()
+                .map(IpAddr::from),
+            28 => <[u8; 16]>::try_from(record.data.bytes)
+                .ok()
+                .map(IpAddr::from),
+            _ => None,
+        };
+        if let Some(addr) = addr {
+            self.message.announced.push((record.owner.text(), addr));
+        }
     }
 
     /// Counts a record as an answer, and keeps its text.

@@ -132,7 +132,10 @@ fn a_transaction_has_every_column_of_its_heads() {
         ),
         data(R, "HTTP/1.1 100 Continue\r\n\r\n"),
         data(O, "hello"),
-        data(R, "HTTP/1.1 201 All Made\r\nContent-Length: 2\r\n\r\nok"),
+        data(
+            R,
+            "HTTP/1.1 201 All Made\r\nServer: s/1\r\nContent-Length: 2\r\n\r\nok",
+        ),
     ]);
     let expected = HttpTransaction {
         at: Timestamp::from_parts(7, 0),
@@ -143,6 +146,7 @@ fn a_transaction_has_every_column_of_its_heads() {
         referrer: Some("r".into()),
         version: Some("1.1".into()),
         user_agent: Some("curl folded".into()),
+        server: Some("s/1".into()),
         origin: Some("o".into()),
         request_body_len: 5,
         response_body_len: 2,

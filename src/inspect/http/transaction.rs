@@ -137,8 +137,15 @@ impl HttpInspector {
     ) {
         self.confirmed = true;
         let mut framing = Framing::default();
-        head::fields(lines, |name, value| framing.note(line.version, name, value));
+        let mut server = None;
+        head::fields(lines, |name, value| {
+            framing.note(line.version, name, value);
+            if name.eq_ignore_ascii_case(b"server") {
+                server = Some(kept(value));
+            }
+        });
         let mut transaction = self.answer(at);
+        transaction.server = server;
         transaction.version = line.version.map(version_name);
         transaction.status_code = Some(line.code);
         transaction.status_msg = Some(kept(line.reason.unwrap_or(b"<empty>")));
@@ -285,6 +292,7 @@ fn size(transaction: &HttpTransaction) -> usize {
         &transaction.uri,
         &transaction.referrer,
         &transaction.user_agent,
+        &transaction.server,
         &transaction.origin,
         &transaction.username,
     ];

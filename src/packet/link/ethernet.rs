@@ -3,6 +3,7 @@
 use super::point_to_point::pppoe;
 use super::{CUT, LAYERS_MAX, Link, Network, Peeled, Undecoded, be16};
 use crate::net::Mac;
+use crate::packet::neighbour;
 use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 
 /// An Ethernet frame that begins at `offset`.
@@ -54,6 +55,7 @@ pub(in crate::packet) fn network(
                 kind = tag.ether_type().0;
                 offset += 4;
             }
+            0x0806 => return Err(neighbour::arp(bytes, offset, link.vlan[0])),
             0x8864 => return pppoe(bytes, link, offset),
             0x8847 | 0x8848 => return mpls(bytes, link, offset),
             // VN-Tag: four bytes of tag and the next ether type.
