@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The version of the observation's shape.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// One fact about one flow at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,8 +163,10 @@ pub struct TlsSession {
     pub cipher: Option<u16>,
     /// The named group of the key exchange.
     pub curve: Option<u16>,
-    /// Server name of the hello.
+    /// Server name of the hello; where `ech` is there, the outer one.
     pub server_name: Option<BString>,
+    /// An encrypted server name that the client offered, real or GREASE.
+    pub ech: Option<EchOffer>,
     /// Whether an earlier session was resumed (id, ticket or PSK).
     pub resumed: bool,
     /// The description of the last alert in clear.
@@ -197,6 +199,18 @@ pub struct TlsSession {
     pub ja4: Option<Box<str>>,
     /// What of the client hello tells browsers from libraries; none where no whole hello was seen.
     pub hello: Option<HelloTraits>,
+}
+
+/// An encrypted server name in a client hello.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EchOffer {
+    /// An outer `encrypted_client_hello` (RFC 9849).
+    Ech {
+        /// Which of the server's configurations it says to use.
+        config_id: u8,
+    },
+    /// `encrypted_server_name` of draft-ietf-tls-esni-00 to -06.
+    Esni,
 }
 
 /// Traits of a client hello that fingerprints hash away.
@@ -233,6 +247,8 @@ pub struct QuicSession {
     pub server_name: Option<BString>,
     /// The first ALPN protocol that the client offered.
     pub client_protocol: Option<BString>,
+    /// User agent of Google's own hello, from before QUIC spoke TLS.
+    pub user_agent: Option<BString>,
     /// Zeek's history letters.
     pub history: Box<str>,
 }
@@ -341,6 +357,17 @@ pub struct ServiceBinding {
     pub hints: Vec<IpAddr>,
     /// Whether an ECH configuration was offered.
     pub ech: bool,
+    /// The ECH configurations that could be read.
+    pub ech_configs: Vec<EchConfig>,
+}
+
+/// An ECH configuration (RFC 9849, section 4), as far as it shows in a client hello.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EchConfig {
+    /// Its identifier.
+    pub config_id: u8,
+    /// The name that the outer hello says, lower case.
+    pub public_name: BString,
 }
 
 /// An HTTP request and its response, or either alone: what `http.log` says.

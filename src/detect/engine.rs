@@ -215,9 +215,13 @@ impl Engine {
     }
 
     fn name_by_dns(&self, flow: &FlowId) -> Option<(BString, NamedBy)> {
+        Some((self.name_of(flow)?.to_owned(), NamedBy::Dns))
+    }
+
+    /// The name that the originator had last learnt for the responder when it opened `flow`.
+    pub fn name_of(&self, flow: &FlowId) -> Option<&BStr> {
         let (client, server) = (flow.originator.addr, flow.responder.addr);
-        let name = self.names.name_of(client, server, flow.first_at)?;
-        Some((name.to_owned(), NamedBy::Dns))
+        self.names.name_of(client, server, flow.first_at)
     }
 
     fn handle_ended(

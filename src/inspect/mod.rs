@@ -5,7 +5,9 @@
 //! [`crate::limits`].
 
 pub mod dns;
+pub mod dtls;
 pub mod http;
+mod pieces;
 pub mod quic;
 pub mod tls;
 

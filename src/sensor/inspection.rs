@@ -2,7 +2,9 @@
 
 use crate::flow::stream::StreamEvent;
 use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
+use crate::inspect::dtls::{self, DtlsInspector};
 use crate::inspect::http::HttpInspector;
+use crate::inspect::quic::google::{self, GoogleQuicInspector};
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
 use crate::inspect::tls::{Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
@@ -35,12 +37,14 @@ enum Reader {
     DnsStream(Box<DnsStreamInspector>),
     Dns(Box<DnsInspector>),
     /// Not known yet: so many more datagrams may show that they are QUIC, on a port where it is
-    /// expected or not.
+    /// expected or not, or DTLS.
     Datagrams {
         left: u8,
         expected: bool,
     },
     Quic(Box<QuicInspector>),
+    Dtls(Box<DtlsInspector>),
+    GoogleQuic(Box<GoogleQuicInspector>),
 }
 
 /// What one side's stream began with.
@@ -66,11 +70,7 @@ impl Inspection {
             Transport::Tcp => Reader::Probing([(); 2].map(|()| Beginning::Bytes(Vec::new()))),
             Transport::Udp => {
                 let expected = is_quic_port(responder.port);
-                let left = if expected {
-                    DATAGRAMS_UNTIL_QUIC_MAX
-                } else {
-                    0
-                };
+                let left = DATAGRAMS_UNTIL_KNOWN_MAX;
                 Reader::Datagrams { left, expected }
             }
             _ => Reader::Nobody,
@@ -106,8 +106,12 @@ impl Inspection {
         found: &mut Vec<Found>,
     ) {
         if let Reader::Datagrams { left, expected } = &mut self.reader {
-            if quic::opens(payload, !*expected) {
+            if google::opens(payload) {
+                self.reader = Reader::GoogleQuic(Box::default());
+            } else if quic::opens(payload, !*expected) {
                 self.reader = Reader::Quic(Box::default());
+            } else if dtls::opens(payload) {
+                self.reader = Reader::Dtls(Box::default());
             } else if *left == 0 {
                 self.reader = Reader::Nobody;
             } else {
@@ -117,6 +121,10 @@ impl Inspection {
         let verdict = match &mut self.reader {
             Reader::Dns(dns) => dns.handle_datagram(context, side, payload, complete, found),
             Reader::Quic(quic) => quic.handle_datagram(context, side, payload, complete, found),
+            Reader::Dtls(dtls) => dtls.handle_datagram(context, side, payload, complete, found),
+            Reader::GoogleQuic(quic) => {
+                quic.handle_datagram(context, side, payload, complete, found)
+            }
             _ => return,
         };
         self.obey(verdict, context, found);
@@ -170,6 +178,8 @@ impl Inspection {
             Reader::DnsStream(mut dns) => dns.finish(context, found),
             Reader::Dns(mut dns) => dns.finish(context, found),
             Reader::Quic(mut quic) => quic.finish(context, found),
+            Reader::Dtls(mut dtls) => dtls.finish(context, found),
+            Reader::GoogleQuic(mut quic) => quic.finish(context, found),
             Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) | Reader::Datagrams { .. } => {
             }
         }
@@ -183,6 +193,8 @@ impl Inspection {
             Reader::Http(http) => &[(http.is_confirmed(), "http")],
             Reader::DnsStream(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dns(dns) => &[(dns.is_confirmed(), "dns")],
+            Reader::Dtls(dtls) => &[(dtls.is_confirmed(), "dtls")],
+            Reader::GoogleQuic(quic) => &[(quic.is_confirmed(), "gquic")],
             Reader::Quic(quic) => &[(quic.is_confirmed(), "quic"), (quic.is_greeted(), "ssl")],
             _ => &[],
         };
@@ -281,8 +293,9 @@ fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
 /// Protocols that turn to TLS do so early, after a greeting and a few commands.
 const PIECES_UNTIL_TLS_MAX: u8 = 32;
 
-/// So many datagrams may come before the first packet with a long header, where QUIC is expected.
-const DATAGRAMS_UNTIL_QUIC_MAX: u8 = 8;
+/// So many datagrams may come before the first packet of QUIC with a long header, or the first
+/// hello of DTLS, which follows a dozen of STUN in WebRTC (RFC 8842).
+const DATAGRAMS_UNTIL_KNOWN_MAX: u8 = 32;
 
 /// No probe needs more of a stream's beginning than this.
 const PROBE_BYTES_MAX: usize = if TlsInspector::PROBE_BYTES > HttpInspector::PROBE_BYTES {

@@ -1,13 +1,13 @@
 //! From the datagrams of a UDP flow to QUIC sessions and the TLS session they carry.
 //!
 //! Opens Initial packets, whose keys anybody can derive, and reads the hellos in them; of all other
-//! packets it reads the header. Google's QUIC from before it spoke TLS is named by its version and
-//! not read. Holds the keys and the open hello of two directions, at most
-//! [`crypto::HELD_MAX`] bytes each, and none of it once the hellos are read; after that a datagram
+//! packets it reads the header. Google's QUIC from before it spoke TLS is in [`google`]. Holds the keys and the open hello of two directions, at most
+//! [`HELD_MAX`](super::pieces::HELD_MAX) bytes each, and none of it once the hellos are read; after that a datagram
 //! costs a look at its header.
 
 mod crypto;
 mod frame;
+pub mod google;
 mod packet;
 mod protection;
 mod version;
@@ -16,13 +16,14 @@ pub use packet::opens;
 pub use version::version_name;
 
 use crate::fingerprint::{Carrier, Reader, hex};
+use crate::inspect::pieces::Pieces;
 use crate::inspect::tls::{Fault, Session};
 use crate::inspect::{Context, DatagramInspector, Found, Verdict};
 use crate::net::Side;
 use crate::observe::QuicSession;
 use crate::weird::Weird;
 use bstr::BString;
-use crypto::CryptoStream;
+use crypto::next_message;
 use frame::{Frame, next_frame};
 use packet::{Kind, LongPacket, Next};
 use protection::InitialKeys;
@@ -49,7 +50,7 @@ struct Handshake {
     dcid: Option<Vec<u8>>,
     /// Keys of either direction, with the version that they belong to.
     keys: [Option<(u32, InitialKeys)>; 2],
-    streams: [CryptoStream; 2],
+    streams: [Pieces; 2],
     /// Whose hello is read: as in Zeek, what that side repeats is not opened.
     read: [bool; 2],
     /// How many Initial packets were tried.
@@ -250,7 +251,11 @@ impl QuicInspector {
     fn read_messages(&mut self, context: Context<'_>, side: Side, found: &mut Vec<Found>) {
         let max = context.limits.tls_handshake_bytes_max;
         while let Some(handshake) = &mut self.handshake {
-            let fault = match handshake.streams[side.index()].next_message(max) {
+            let head = handshake.streams[side.index()].head();
+            if google::Hello::begins(head) {
+                return self.read_google_hello(side);
+            }
+            let fault = match next_message(&mut handshake.streams[side.index()], max) {
                 Ok(None) => return,
                 Ok(Some((kind, body))) => {
                     self.read_message(context, side, kind, &body, found).err()
@@ -261,6 +266,19 @@ impl QuicInspector {
                 found.push(Found::Weird(weird, BString::from(detail)));
                 self.conclude(found);
             }
+        }
+    }
+
+    /// Reads Google's own hello, which versions from Q050 on protect like one of TLS.
+    fn read_google_hello(&mut self, side: Side) {
+        let (Some(handshake), Some(session)) = (&self.handshake, &mut self.open) else {
+            return;
+        };
+        if let Some(hello) = google::Hello::parse(handshake.streams[side.index()].head()) {
+            session.server_name = hello.server_name.map(BString::from);
+            session.user_agent = hello.user_agent.map(BString::from);
+            self.see(side, b'S');
+            self.handshake = None;
         }
     }
 

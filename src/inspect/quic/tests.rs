@@ -1,6 +1,7 @@
 //! The vectors of RFC 9001 and RFC 9369, and sessions made with the keys they prove.
 
 use super::*;
+use crate::inspect::pieces::{HELD_MAX, PIECES_MAX};
 use crate::limits::Limits;
 use crate::observe::TlsSession;
 use crate::time::Timestamp;
@@ -406,19 +407,19 @@ fn versions_have_zeeks_names() {
 
 #[test]
 fn a_stream_holds_no_more_than_its_bound() {
-    let mut stream = CryptoStream::default();
+    let mut stream = Pieces::default();
     for n in 1..2000u64 {
         stream.insert(n * 100, &[7; 90]);
     }
     let saved = postcard::to_allocvec(&stream).unwrap().len();
-    assert!(saved < crypto::PIECES_MAX * 100, "{saved}");
+    assert!(saved < PIECES_MAX * 100, "{saved}");
     stream.insert(u64::MAX - 1, &[7; 9]);
-    let mut stream = CryptoStream::default();
+    let mut stream = Pieces::default();
     for n in 0..2000u64 {
         stream.insert(n * 100, &[0xff; 100]);
     }
-    assert!(postcard::to_allocvec(&stream).unwrap().len() < crypto::HELD_MAX + 32);
-    assert_eq!(stream.next_message(1 << 20), Err(()));
+    assert!(postcard::to_allocvec(&stream).unwrap().len() < HELD_MAX + 32);
+    assert_eq!(next_message(&mut stream, 1 << 20), Err(()));
 }
 
 fn side(responder: bool) -> Side {

@@ -353,4 +353,4 @@ fn sslv2_session(message: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::inspect) mod tests;

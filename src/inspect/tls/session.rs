@@ -89,7 +89,10 @@ impl Session {
 
     /// Whether application data before a cipher change means encryption: not in TLS 1.2 and before.
     pub fn seals_by_application_data(&self) -> bool {
-        !matches!(self.facts.version, Some(0x0002 | 0x0300..=0x0303))
+        !matches!(
+            self.facts.version,
+            Some(0x0002 | 0x0300..=0x0303 | 0xfefd | 0xfeff)
+        )
     }
 
     /// The server name and the ALPN protocols of the client's hello, so far.
@@ -185,6 +188,16 @@ impl Session {
         Ok(())
     }
 
+    /// A handshake message that was read before came again: only the history shows it.
+    pub fn handle_repetition(&mut self, context: Context<'_>, side: Side, kind: u8) {
+        let letter = match letter(kind) {
+            Some(b's') if self.retrying => b'j',
+            Some(letter) => letter,
+            None => return,
+        };
+        self.see(context, side, letter);
+    }
+
     fn read_client_hello(
         &mut self,
         context: Context<'_>,
@@ -198,6 +211,7 @@ impl Session {
         if let Some(name) = hello.server_name {
             self.facts.server_name = Some(name.into());
         }
+        self.facts.ech = hello.ech.or(self.facts.ech);
         self.pre_shared_key_seen |= hello.pre_shared_key;
         self.ticket_seen |= hello.ticket;
         self.remember_session(hello.session_id);
@@ -243,7 +257,7 @@ impl Session {
         self.facts.version = Some(version);
         // TLS 1.3 echoes the client's identifier whether it resumes or not.
         let echo = !self.session_id.is_empty() && self.session_id == hello.session_id;
-        if echo && version != 0x0304 && !is_draft_version(version) {
+        if echo && !matches!(version, 0x0304 | 0xfefc) && !is_draft_version(version) {
             self.facts.resumed = true;
         }
         self.retrying = hello.retry;

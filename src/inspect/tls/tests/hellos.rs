@@ -1,5 +1,6 @@
 use super::*;
 use crate::fingerprint::{Carrier, is_grease, ja3_text};
+use crate::observe::EchOffer;
 use proptest::prelude::*;
 use tls_parser::{TlsExtension, TlsMessageHandshake};
 
@@ -59,6 +60,25 @@ fn traits_name_what_browsers_send() {
     let traits = ClientHello::parse(Carrier::Tcp, &body).unwrap().traits();
     assert!(traits.ech && traits.compress_certificate && traits.application_settings);
     assert!(!traits.grease);
+}
+
+#[test]
+fn an_encrypted_server_name_is_told_with_its_configuration() {
+    let offer = |kind, body: &[u8]| {
+        let body = client_hello(&[], &[5], &[extension(kind, body)]);
+        ClientHello::parse(Carrier::Tcp, &body).unwrap().ech
+    };
+    let outer = [&[0, 0, 1, 0, 1, 77][..], &vector(2, &[1]), &vector(2, &[2])].concat();
+    assert_eq!(offer(0xfe0d, &outer), Some(EchOffer::Ech { config_id: 77 }));
+    assert_eq!(offer(0xfe0d, &[1]), None);
+    assert_eq!(offer(0xfe0d, &[0, 0]), None);
+    assert_eq!(offer(0xffce, &[]), Some(EchOffer::Esni));
+    assert_eq!(offer(0xff01, &[0]), None);
+    let session = inspect(&vec![(
+        Originator,
+        handshake(1, &client_hello(&[], &[5], &[extension(0xfe0d, &outer)])),
+    )]);
+    assert_eq!(session.session().ech, Some(EchOffer::Ech { config_id: 77 }));
 }
 
 #[test]
