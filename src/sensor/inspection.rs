@@ -6,7 +6,7 @@ use crate::inspect::dtls::{self, DtlsInspector};
 use crate::inspect::http::HttpInspector;
 use crate::inspect::quic::google::{self, GoogleQuicInspector};
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
-use crate::inspect::tls::{Probe, TlsInspector};
+use crate::inspect::tls::{Memo, Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
 use crate::net::{Side, Transport};
 use crate::observe::FlowId;
@@ -100,6 +100,7 @@ impl Inspection {
     pub fn handle_datagram(
         &mut self,
         context: Context<'_>,
+        memo: &mut Memo,
         side: Side,
         payload: &[u8],
         complete: bool,
@@ -120,8 +121,8 @@ impl Inspection {
         }
         let verdict = match &mut self.reader {
             Reader::Dns(dns) => dns.handle_datagram(context, side, payload, complete, found),
-            Reader::Quic(quic) => quic.handle_datagram(context, side, payload, complete, found),
-            Reader::Dtls(dtls) => dtls.handle_datagram(context, side, payload, complete, found),
+            Reader::Quic(quic) => quic.read_datagram(context, memo, side, payload, found),
+            Reader::Dtls(dtls) => dtls.read_datagram(context, memo, side, payload, found),
             Reader::GoogleQuic(quic) => {
                 quic.handle_datagram(context, side, payload, complete, found)
             }
@@ -134,6 +135,7 @@ impl Inspection {
     pub fn handle_stream(
         &mut self,
         context: Context<'_>,
+        memo: &mut Memo,
         event: StreamEvent<'_>,
         found: &mut Vec<Found>,
     ) {
@@ -141,8 +143,10 @@ impl Inspection {
             match probe(first, event) {
                 Probed::Open => {}
                 Probed::Nobodys => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
-                Probed::Tls => self.begin(Reader::Tls(Box::default()), context, event, found),
-                Probed::Http => self.begin(Reader::Http(Box::default()), context, event, found),
+                Probed::Tls => self.begin(Reader::Tls(Box::default()), context, memo, event, found),
+                Probed::Http => {
+                    self.begin(Reader::Http(Box::default()), context, memo, event, found)
+                }
             }
             return;
         }
@@ -151,9 +155,9 @@ impl Inspection {
                 return;
             };
             if TlsInspector::opens_session(bytes) {
-                self.begin(Reader::Tls(Box::default()), context, event, found);
+                self.begin(Reader::Tls(Box::default()), context, memo, event, found);
             } else if HttpInspector::opens_exchange(side, bytes) {
-                self.begin(Reader::Http(Box::default()), context, event, found);
+                self.begin(Reader::Http(Box::default()), context, memo, event, found);
             } else if *left == 0 {
                 self.reader = Reader::Nobody;
             } else {
@@ -162,7 +166,7 @@ impl Inspection {
             return;
         }
         let verdict = match &mut self.reader {
-            Reader::Tls(tls) => tls.handle_stream(context, event, found),
+            Reader::Tls(tls) => tls.read_stream(context, memo, event, found),
             Reader::Http(http) => http.handle_stream(context, event, found),
             Reader::DnsStream(dns) => dns.handle_stream(context, event, found),
             _ => return,
@@ -211,27 +215,28 @@ impl Inspection {
         &mut self,
         reader: Reader,
         context: Context<'_>,
+        memo: &mut Memo,
         event: StreamEvent<'_>,
         found: &mut Vec<Found>,
     ) {
         let before = std::mem::replace(&mut self.reader, reader);
         let first = match before {
             Reader::Probing(first) => first,
-            _ => return self.handle_stream(context, event, found),
+            _ => return self.handle_stream(context, memo, event, found),
         };
         for (side, beginning) in [Side::Originator, Side::Responder].into_iter().zip(&first) {
             match beginning {
                 Beginning::Gap(bytes) => {
                     let bytes = *bytes;
-                    self.handle_stream(context, StreamEvent::Gap { side, bytes }, found);
+                    self.handle_stream(context, memo, StreamEvent::Gap { side, bytes }, found);
                 }
                 Beginning::Bytes(bytes) if !bytes.is_empty() => {
-                    self.handle_stream(context, StreamEvent::Data { side, bytes }, found);
+                    self.handle_stream(context, memo, StreamEvent::Data { side, bytes }, found);
                 }
                 Beginning::Bytes(_) => {}
             }
         }
-        self.handle_stream(context, event, found);
+        self.handle_stream(context, memo, event, found);
     }
 
     fn obey(&mut self, verdict: Verdict, context: Context<'_>, found: &mut Vec<Found>) {

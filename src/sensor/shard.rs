@@ -12,6 +12,7 @@ use crate::flow::key::Keyed;
 use crate::flow::table::{Entry, Table};
 use crate::flow::{Flow, Ingress};
 use crate::inspect::dns::{is_answer, is_dns_port};
+use crate::inspect::tls::Memo;
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
 use crate::net::Transport;
@@ -26,6 +27,7 @@ use serde::{Deserialize, Serialize};
 pub struct Shard {
     number: u8,
     flows: Table<Inspection>,
+    memo: Memo,
     /// What it saw.
     pub counters: Counters,
 }
@@ -57,6 +59,7 @@ impl Shard {
         Shard {
             number,
             flows: Table::default(),
+            memo: Memo::default(),
             counters: Counters::default(),
         }
     }
@@ -198,6 +201,7 @@ impl Shard {
         };
         let payload = bytes.get(packet.payload.clone()).unwrap_or_default();
         let Entry { flow, attached, .. } = entry;
+        let memo = &mut self.memo;
         let (mut found, mut weirds) = (Vec::new(), Vec::new());
         let outcome = flow.handle_packet(
             ingress,
@@ -206,14 +210,14 @@ impl Shard {
             payload,
             &mut weirds,
             &mut |event| {
-                attached.handle_stream(context, event, &mut found);
+                attached.handle_stream(context, memo, event, &mut found);
             },
         );
         let mut held_delta = outcome.held_delta;
         if matches!(packet.transport, packet::Transport::Udp { .. }) {
             let side = flow.side_of(keyed.src);
             let complete = payload.len() >= packet.payload_len as usize;
-            attached.handle_datagram(context, side, payload, complete, &mut found);
+            attached.handle_datagram(context, memo, side, payload, complete, &mut found);
         }
         if ingress.keep && !attached.is_reading() {
             held_delta += flow.forget_bytes();
@@ -297,8 +301,9 @@ impl Shard {
         };
         let mut found = Vec::new();
         let Entry { flow, attached, .. } = &mut entry;
+        let memo = &mut self.memo;
         let freed = flow.finish_streams(&mut |event| {
-            attached.handle_stream(context, event, &mut found);
+            attached.handle_stream(context, memo, event, &mut found);
         });
         self.counters.hold(freed);
         attached.finish(context, &mut found);

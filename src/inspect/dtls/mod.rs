@@ -9,7 +9,7 @@ mod fragments;
 mod record;
 
 use crate::fingerprint::{Carrier, Reader};
-use crate::inspect::tls::{Fault, Session};
+use crate::inspect::tls::{Fault, Memo, Output, Session};
 use crate::inspect::{Context, DatagramInspector, Found, Verdict};
 use crate::net::Side;
 use crate::weird::Weird;
@@ -72,6 +72,44 @@ impl DtlsInspector {
         self.session.is_greeted()
     }
 
+    /// Takes one datagram's payload, with what the shard has read before.
+    pub fn read_datagram(
+        &mut self,
+        context: Context<'_>,
+        memo: &mut Memo,
+        side: Side,
+        payload: &[u8],
+        found: &mut Vec<Found>,
+    ) -> Verdict {
+        let mut rest = payload;
+        while !self.over
+            && let Some(record) = record::next(&mut rest)
+        {
+            let outcome = match record {
+                Record::Sealed => {
+                    self.seal(side, found);
+                    Ok(())
+                }
+                Record::Clear(kind, body) => {
+                    self.read(context, side, kind, body, &mut Output { memo, found })
+                }
+            };
+            // Anybody can send a datagram: one that is odd ends with itself.
+            if let Err(Fault(weird, detail)) = outcome {
+                found.push(Found::Weird(weird, BString::from(detail)));
+                break;
+            }
+            if self.messages >= MESSAGES_MAX {
+                self.conclude(found);
+            }
+        }
+        if self.over {
+            Verdict::Done
+        } else {
+            Verdict::More
+        }
+    }
+
     /// Reads a record in clear.
     fn read(
         &mut self,
@@ -79,7 +117,7 @@ impl DtlsInspector {
         side: Side,
         kind: u8,
         body: &[u8],
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         match kind {
             content::HANDSHAKE => {
@@ -87,7 +125,7 @@ impl DtlsInspector {
                 while !reader.is_empty() {
                     let fragment = Fragment::next(&mut reader)
                         .ok_or(Fault(Weird::TlsMalformed, "DTLS fragment"))?;
-                    self.read_fragment(context, side, &fragment, found)?;
+                    self.read_fragment(context, side, &fragment, out)?;
                 }
             }
             content::ALERT => {
@@ -109,7 +147,7 @@ impl DtlsInspector {
         context: Context<'_>,
         side: Side,
         fragment: &Fragment<'_>,
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         let max = context.limits.tls_handshake_bytes_max;
         let (kind, body) = match self.fragments[side.index()].insert(fragment, max) {
@@ -122,8 +160,7 @@ impl DtlsInspector {
             Outcome::TooLong => return Err(Fault(Weird::TlsHandshakeTooLong, "DTLS")),
         };
         self.messages = self.messages.saturating_add(1);
-        self.session
-            .handle_message(context, side, kind, &body, found)
+        self.session.handle_message(context, side, kind, &body, out)
     }
 
     /// A sealed record: once both sides send such, the handshake is complete.
@@ -154,31 +191,7 @@ impl DatagramInspector for DtlsInspector {
         _complete: bool,
         found: &mut Vec<Found>,
     ) -> Verdict {
-        let mut rest = payload;
-        while !self.over
-            && let Some(record) = record::next(&mut rest)
-        {
-            let outcome = match record {
-                Record::Sealed => {
-                    self.seal(side, found);
-                    Ok(())
-                }
-                Record::Clear(kind, body) => self.read(context, side, kind, body, found),
-            };
-            // Anybody can send a datagram: one that is odd ends with itself.
-            if let Err(Fault(weird, detail)) = outcome {
-                found.push(Found::Weird(weird, BString::from(detail)));
-                break;
-            }
-            if self.messages >= MESSAGES_MAX {
-                self.conclude(found);
-            }
-        }
-        if self.over {
-            Verdict::Done
-        } else {
-            Verdict::More
-        }
+        self.read_datagram(context, &mut Memo::default(), side, payload, found)
     }
 
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {

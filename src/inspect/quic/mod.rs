@@ -17,7 +17,7 @@ pub use version::version_name;
 
 use crate::fingerprint::{Carrier, Reader, hex};
 use crate::inspect::pieces::Pieces;
-use crate::inspect::tls::{Fault, Session};
+use crate::inspect::tls::{Fault, Memo, Output, Session};
 use crate::inspect::{Context, DatagramInspector, Found, Verdict};
 use crate::net::Side;
 use crate::observe::QuicSession;
@@ -113,12 +113,39 @@ impl QuicInspector {
         self.tls.is_greeted()
     }
 
+    /// Takes one datagram's payload, with what the shard has read before.
+    pub fn read_datagram(
+        &mut self,
+        context: Context<'_>,
+        memo: &mut Memo,
+        side: Side,
+        payload: &[u8],
+        found: &mut Vec<Found>,
+    ) -> Verdict {
+        let mut rest = payload;
+        while let Some(next) = packet::next(&mut rest) {
+            match next {
+                Next::Long(packet) => {
+                    self.handle_long(context, side, &packet, &mut Output { memo, found })
+                }
+                Next::Short => self.count_short(side),
+                Next::Discarded => self.see(side, b'X'),
+                Next::Malformed => {}
+            }
+        }
+        if self.told < SESSIONS_MAX {
+            Verdict::More
+        } else {
+            Verdict::Done
+        }
+    }
+
     fn handle_long(
         &mut self,
         context: Context<'_>,
         side: Side,
         packet: &LongPacket<'_>,
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) {
         let letter = match packet.kind {
             Kind::Negotiation if side == Side::Responder => return self.restart(),
@@ -135,16 +162,16 @@ impl QuicInspector {
         match packet.kind {
             Kind::Initial => {
                 if let Some(frames) = self.unprotect(side, packet) {
-                    self.read_frames(context, side, &frames, found);
+                    self.read_frames(context, side, &frames, out);
                 }
             }
             Kind::ZeroRtt => self.remember_dcid(side, packet),
             Kind::Retry => {
                 // The client goes on with a destination that the server chose (RFC 9001, 5.2).
                 self.restart();
-                self.tell(found);
+                self.tell(out.found);
             }
-            Kind::Unfamiliar => self.tell(found),
+            Kind::Unfamiliar => self.tell(out.found),
             Kind::Handshake | Kind::Negotiation => {}
         }
     }
@@ -227,7 +254,7 @@ impl QuicInspector {
         context: Context<'_>,
         side: Side,
         frames: &[u8],
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) {
         let mut reader = Reader::new(frames);
         while let Some(frame) = next_frame(&mut reader) {
@@ -236,11 +263,11 @@ impl QuicInspector {
                     if let Some(handshake) = &mut self.handshake {
                         handshake.streams[side.index()].insert(offset, bytes);
                     }
-                    self.read_messages(context, side, found);
+                    self.read_messages(context, side, out);
                 }
                 Frame::Close => {
                     self.see(side, b'C');
-                    self.tell(found);
+                    self.tell(out.found);
                 }
                 Frame::Other => {}
             }
@@ -248,7 +275,7 @@ impl QuicInspector {
     }
 
     /// Reads the handshake messages that are complete.
-    fn read_messages(&mut self, context: Context<'_>, side: Side, found: &mut Vec<Found>) {
+    fn read_messages(&mut self, context: Context<'_>, side: Side, out: &mut Output<'_>) {
         let max = context.limits.tls_handshake_bytes_max;
         while let Some(handshake) = &mut self.handshake {
             let head = handshake.streams[side.index()].head();
@@ -257,14 +284,12 @@ impl QuicInspector {
             }
             let fault = match next_message(&mut handshake.streams[side.index()], max) {
                 Ok(None) => return,
-                Ok(Some((kind, body))) => {
-                    self.read_message(context, side, kind, &body, found).err()
-                }
+                Ok(Some((kind, body))) => self.read_message(context, side, kind, &body, out).err(),
                 Err(()) => Some(Fault(Weird::TlsHandshakeTooLong, "QUIC")),
             };
             if let Some(Fault(weird, detail)) = fault {
-                found.push(Found::Weird(weird, BString::from(detail)));
-                self.conclude(found);
+                out.found.push(Found::Weird(weird, BString::from(detail)));
+                self.conclude(out.found);
             }
         }
     }
@@ -288,12 +313,12 @@ impl QuicInspector {
         side: Side,
         kind: u8,
         body: &[u8],
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         if std::mem::take(&mut self.retried) {
             self.tls = Session::new(Carrier::Quic);
         }
-        self.tls.handle_message(context, side, kind, body, found)?;
+        self.tls.handle_message(context, side, kind, body, out)?;
         self.see(side, b'S');
         if let Some(handshake) = &mut self.handshake {
             handshake.read[side.index()] = true;
@@ -307,7 +332,7 @@ impl QuicInspector {
             session.client_protocol = alpn.first().cloned();
         }
         if side == Side::Responder && !self.tls.is_retrying() {
-            self.conclude(found);
+            self.conclude(out.found);
         }
         Ok(())
     }
@@ -366,20 +391,7 @@ impl DatagramInspector for QuicInspector {
         _complete: bool,
         found: &mut Vec<Found>,
     ) -> Verdict {
-        let mut rest = payload;
-        while let Some(next) = packet::next(&mut rest) {
-            match next {
-                Next::Long(packet) => self.handle_long(context, side, &packet, found),
-                Next::Short => self.count_short(side),
-                Next::Discarded => self.see(side, b'X'),
-                Next::Malformed => {}
-            }
-        }
-        if self.told < SESSIONS_MAX {
-            Verdict::More
-        } else {
-            Verdict::Done
-        }
+        self.read_datagram(context, &mut Memo::default(), side, payload, found)
     }
 
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {
