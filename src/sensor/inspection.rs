@@ -154,7 +154,9 @@ impl Inspection {
             let StreamEvent::Data { side, bytes } = event else {
                 return;
             };
-            if TlsInspector::opens_session(bytes) {
+            if let Some(start) = TlsInspector::session_start(bytes) {
+                let bytes = bytes.get(start..).unwrap_or_default();
+                let event = StreamEvent::Data { side, bytes };
                 self.begin(Reader::Tls(Box::default()), context, memo, event, found);
             } else if HttpInspector::opens_exchange(side, bytes) {
                 self.begin(Reader::Http(Box::default()), context, memo, event, found);
@@ -308,3 +310,6 @@ const PROBE_BYTES_MAX: usize = if TlsInspector::PROBE_BYTES > HttpInspector::PRO
 } else {
     HttpInspector::PROBE_BYTES
 };
+
+#[cfg(test)]
+mod tests;

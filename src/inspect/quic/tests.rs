@@ -371,6 +371,26 @@ fn an_unfamiliar_version_is_named_and_a_negotiated_one_is_read() {
 }
 
 #[test]
+fn googles_own_hello_is_read_from_protected_packets() {
+    let version = u32::from_be_bytes(*b"Q050");
+    let keys = InitialKeys::derive(version, &DCID, Originator).unwrap();
+    let value = b"www.example.org";
+    let tags = [
+        &b"CHLO\x01\0\0\0SNI\0"[..],
+        &[value.len() as u8, 0, 0, 0],
+        value,
+    ]
+    .concat();
+    let mut frames = [&[8, 0, tags.len() as u8][..], &tags].concat();
+    frames.resize(1000, 0);
+    let header = [&[0xc0][..], b"Q050\x08", &DCID, &[0, 0, 0x43, 0xf9, 1]].concat();
+    let told = tell(&[(Originator, seal(&keys, &header, &frames))]);
+    assert_eq!(told.quic[0].server_name, Some("www.example.org".into()));
+    assert_eq!(histories(&told), ["IS"]);
+    assert!(told.tls.is_empty() && told.weirds.is_empty());
+}
+
+#[test]
 fn a_first_packet_that_was_missed_does_not_hide_the_hello() {
     let zero_rtt = [&[0xd0, 0, 0, 0, 1, 4][..], &[1; 4], &[0, 2, 9, 9]].concat();
     let told = tell(&[
@@ -399,7 +419,9 @@ fn versions_have_zeeks_names() {
         (0x6b33_43cf, "quicv2"),
         (0xff00_001d, "draft-29"),
         (0xface_b002, "mvfst (faceb002)"),
-        (0x5130_3436, "unknown-51303436"),
+        (0x5130_3436, "Q046"),
+        (0x5430_3531, "T051"),
+        (0x5130_3a36, "unknown-51303a36"),
     ] {
         assert_eq!(version_name(version), name);
     }

@@ -4,6 +4,7 @@
 //! and of Google's own those that protect their Initial packets: Q050 with its own handshake, T050
 //! and T051 with that of TLS.
 
+use super::google;
 use std::borrow::Cow;
 
 /// Version 2 (RFC 9369); version 1 is 1.
@@ -73,13 +74,18 @@ pub fn salt(version: u32) -> Option<&'static [u8]> {
     })
 }
 
-/// As Zeek names it.
+/// As Zeek names it; Google's own, which Zeek does not read, by their four characters.
 pub fn version_name(version: u32) -> Cow<'static, str> {
     match version {
         1 => "1".into(),
         V2 => "quicv2".into(),
         0xff00_0016..=0xff00_0022 => format!("draft-{}", version & 0xff).into(),
         0xface_b001 | 0xface_b002 | 0xface_b00e => format!("mvfst ({version:x})").into(),
+        T050 => "T050".into(),
+        T051 => "T051".into(),
+        own if google::is_own_version(own) => {
+            format!("Q{}", String::from_utf8_lossy(&own.to_be_bytes()[1..])).into()
+        }
         _ => format!("unknown-{version:x}").into(),
     }
 }

@@ -102,6 +102,16 @@ impl TlsInspector {
         matches!(segment, [22, 3, 0..=3, _, _, 1, 0, _, _, 3, 0..=3, ..])
     }
 
+    /// Where in `segment` a TLS session begins, if any does: at its front, or behind MySQL's request
+    /// for one, a packet of 32 bytes that the same segment may hold.
+    pub fn session_start(segment: &[u8]) -> Option<usize> {
+        if TlsInspector::opens_session(segment) {
+            return Some(0);
+        }
+        let behind = segment.strip_prefix(&[32, 0, 0, 1])?.get(32..)?;
+        TlsInspector::opens_session(behind).then(|| segment.len() - behind.len())
+    }
+
     /// Whether a hello was seen: the flow's service is `ssl` beyond doubt.
     pub fn is_confirmed(&self) -> bool {
         self.session.is_greeted()
