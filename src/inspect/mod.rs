@@ -7,6 +7,7 @@
 pub mod dns;
 pub mod dtls;
 pub mod http;
+pub mod openvpn;
 mod pieces;
 pub mod quic;
 pub mod tls;

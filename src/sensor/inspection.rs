@@ -4,6 +4,7 @@ use crate::flow::stream::StreamEvent;
 use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
 use crate::inspect::dtls::{self, DtlsInspector};
 use crate::inspect::http::HttpInspector;
+use crate::inspect::openvpn::{self, OpenVpnInspector};
 use crate::inspect::quic::google::{self, GoogleQuicInspector};
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
 use crate::inspect::tls::{Memo, Probe, TlsInspector};
@@ -45,6 +46,7 @@ enum Reader {
     Quic(Box<QuicInspector>),
     Dtls(Box<DtlsInspector>),
     GoogleQuic(Box<GoogleQuicInspector>),
+    OpenVpn(Box<OpenVpnInspector>),
 }
 
 /// What one side's stream began with.
@@ -113,6 +115,8 @@ impl Inspection {
                 self.reader = Reader::Quic(Box::default());
             } else if dtls::opens(payload) {
                 self.reader = Reader::Dtls(Box::default());
+            } else if side == Side::Originator && openvpn::opens(payload) {
+                self.reader = Reader::OpenVpn(Box::default());
             } else if *left == 0 {
                 self.reader = Reader::Nobody;
             } else {
@@ -123,6 +127,7 @@ impl Inspection {
             Reader::Dns(dns) => dns.handle_datagram(context, side, payload, complete, found),
             Reader::Quic(quic) => quic.read_datagram(context, memo, side, payload, found),
             Reader::Dtls(dtls) => dtls.read_datagram(context, memo, side, payload, found),
+            Reader::OpenVpn(vpn) => vpn.read_packet(context, memo, side, payload, found),
             Reader::GoogleQuic(quic) => {
                 quic.handle_datagram(context, side, payload, complete, found)
             }
@@ -144,6 +149,9 @@ impl Inspection {
                 Probed::Open => {}
                 Probed::Nobodys => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
                 Probed::Tls => self.begin(Reader::Tls(Box::default()), context, memo, event, found),
+                Probed::OpenVpn => {
+                    self.begin(Reader::OpenVpn(Box::default()), context, memo, event, found)
+                }
                 Probed::Http => {
                     self.begin(Reader::Http(Box::default()), context, memo, event, found)
                 }
@@ -169,6 +177,7 @@ impl Inspection {
         }
         let verdict = match &mut self.reader {
             Reader::Tls(tls) => tls.read_stream(context, memo, event, found),
+            Reader::OpenVpn(vpn) => vpn.read_stream(context, memo, event, found),
             Reader::Http(http) => http.handle_stream(context, event, found),
             Reader::DnsStream(dns) => dns.handle_stream(context, event, found),
             _ => return,
@@ -186,6 +195,7 @@ impl Inspection {
             Reader::Quic(mut quic) => quic.finish(context, found),
             Reader::Dtls(mut dtls) => dtls.finish(context, found),
             Reader::GoogleQuic(mut quic) => quic.finish(context, found),
+            Reader::OpenVpn(mut vpn) => vpn.finish(context, found),
             Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) | Reader::Datagrams { .. } => {
             }
         }
@@ -200,6 +210,7 @@ impl Inspection {
             Reader::DnsStream(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dns(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dtls(dtls) => &[(dtls.is_confirmed(), "dtls")],
+            Reader::OpenVpn(vpn) => &[(vpn.is_confirmed(), "openvpn"), (vpn.is_greeted(), "ssl")],
             Reader::GoogleQuic(quic) => &[(quic.is_confirmed(), "gquic")],
             Reader::Quic(quic) => &[(quic.is_confirmed(), "quic"), (quic.is_greeted(), "ssl")],
             _ => &[],
@@ -263,6 +274,7 @@ enum Probed {
     Open,
     Tls,
     Http,
+    OpenVpn,
     Nobodys,
 }
 
@@ -279,7 +291,11 @@ fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
             let probed = match (tls, HttpInspector::probe(side, held)) {
                 (Probe::Mine, _) => Probed::Tls,
                 (_, Probe::Mine) => Probed::Http,
-                (Probe::NotMine, Probe::NotMine) => Probed::Nobodys,
+                (Probe::NotMine, Probe::NotMine) => match OpenVpnInspector::probe(side, held) {
+                    Probe::Mine => Probed::OpenVpn,
+                    Probe::Open => return Probed::Open,
+                    Probe::NotMine => Probed::Nobodys,
+                },
                 _ => return Probed::Open,
             };
             // The event itself is handed on.
