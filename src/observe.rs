@@ -3,6 +3,10 @@
 //! An [`Observation`] is owned, small and serialisable; whoever changes its shape raises
 //! [`VERSION`].
 
+mod ech;
+
+pub use ech::{EchConfig, EchOffer};
+
 use crate::net::{Endpoint, Mac, Side, Transport, Uid};
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
@@ -201,18 +205,6 @@ pub struct TlsSession {
     pub hello: Option<HelloTraits>,
 }
 
-/// An encrypted server name in a client hello.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum EchOffer {
-    /// An outer `encrypted_client_hello` (RFC 9849).
-    Ech {
-        /// Which of the server's configurations it says to use.
-        config_id: u8,
-    },
-    /// `encrypted_server_name` of draft-ietf-tls-esni-00 to -06.
-    Esni,
-}
-
 /// Traits of a client hello that fingerprints hash away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HelloTraits {
@@ -359,15 +351,6 @@ pub struct ServiceBinding {
     pub ech: bool,
     /// The ECH configurations that could be read.
     pub ech_configs: Vec<EchConfig>,
-}
-
-/// An ECH configuration (RFC 9849, section 4), as far as it shows in a client hello.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EchConfig {
-    /// Its identifier.
-    pub config_id: u8,
-    /// The name that the outer hello says, lower case.
-    pub public_name: BString,
 }
 
 /// An HTTP request and its response, or either alone: what `http.log` says.

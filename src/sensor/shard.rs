@@ -337,6 +337,9 @@ impl Counters {
         let fact = match found {
             Found::Tls(session) => {
                 count("ssl");
+                if session.ech.is_some() {
+                    count("ssl_ech");
+                }
                 entry.flow.is_patient |= session.established;
                 Fact::Tls(session)
             }

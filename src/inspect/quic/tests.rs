@@ -1,7 +1,8 @@
 //! The vectors of RFC 9001 and RFC 9369, and sessions made with the keys they prove.
 
+use super::protection::InitialKeys;
 use super::*;
-use crate::inspect::pieces::{HELD_MAX, PIECES_MAX};
+use crate::inspect::pieces::{HELD_MAX, PIECES_MAX, Pieces};
 use crate::limits::Limits;
 use crate::observe::TlsSession;
 use crate::time::Timestamp;
@@ -388,6 +389,30 @@ fn googles_own_hello_is_read_from_protected_packets() {
     assert_eq!(told.quic[0].server_name, Some("www.example.org".into()));
     assert_eq!(histories(&told), ["IS"]);
     assert!(told.tls.is_empty() && told.weirds.is_empty());
+}
+
+#[test]
+fn a_flow_that_begins_with_the_server_is_turned_round() {
+    let script = [
+        (
+            Originator,
+            initial(Responder, &DCID, 0, &crypto_frame(0, &server_hello())),
+        ),
+        (
+            Responder,
+            initial(Originator, &DCID, 0, &crypto_frame(0, &client_hello())),
+        ),
+        (
+            Originator,
+            initial(Responder, &DCID, 1, &crypto_frame(0, &server_hello())),
+        ),
+    ];
+    let told = tell(&script);
+    assert_eq!(histories(&told), ["ISis"]);
+    assert_eq!(told.quic[0].server_name, Some("example.com".into()));
+    let dcid = told.quic[0].client_initial_dcid.as_deref();
+    assert_eq!(dcid, Some("8394c8f03e515708"));
+    assert_eq!((told.tls.len(), told.tls[0].cipher), (1, Some(0x1301)));
 }
 
 #[test]
