@@ -1,8 +1,8 @@
 //! From Google's QUIC of before it spoke TLS (Q024 to Q046) to the name and the user agent in its
 //! client hello.
 //!
-//! Its packets are in clear until both sides have keys: the hello lies in STREAM frames of stream
-//! 1. From Q050 on it lies in CRYPTO frames of protected Initial packets, which the parent opens
+//! Its packets are in clear until both sides have keys: the hello lies in STREAM frames of the
+//! first stream. From Q050 on it lies in CRYPTO frames of protected Initial packets, which the parent opens
 //! and hands here. Reads packets whose first frame is of the hello's stream, and of the server
 //! nothing. Holds one hello at most, bounded in [`Pieces`], and nothing once it is read.
 
