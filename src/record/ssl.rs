@@ -1,8 +1,8 @@
 //! From a TLS session to a row of `ssl.log`.
 //!
 //! Zeek's default columns, then the fingerprints, and what is to be thought of an encrypted server
-//! name: where that is set, `server_name` is the outer one. Subject and issuer are not among the defaults,
-//! and readers that go by position do not expect them: they are in `x509.log`, joined by
+//! name: where that is set, `server_name` is the outer one. Subject and issuer are not among the
+//! defaults, and readers that go by position do not expect them: they are in `x509.log`, joined by
 //! `cert_chain_fps`.
 
 use super::{Bounds, Row, Schema, Value, columns, optional, put_flow, string, strings, text};

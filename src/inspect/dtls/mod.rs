@@ -2,8 +2,8 @@
 //!
 //! Reads DTLS 1.0, 1.2 (RFC 6347) and 1.3 (RFC 9147), and decrypts nothing: what is sealed counts
 //! as the sign that its side encrypts. Messages are read as they become whole: datagrams that
-//! overtook each other or came twice show in the history, as in Zeek, and nowhere else. Holds the fragments of
-//! open messages, bounded in [`fragments`], and nothing once the session is told.
+//! overtook each other or came twice show in the history, as in Zeek, and nowhere else. Holds the
+//! fragments of open messages, bounded in [`fragments`], and nothing once the session is told.
 
 mod fragments;
 mod record;

@@ -2,9 +2,9 @@
 //! client hello.
 //!
 //! Its packets are in clear until both sides have keys: the hello lies in STREAM frames of the
-//! first stream. From Q050 on it lies in CRYPTO frames of protected Initial packets, which the parent opens
-//! and hands here. Reads packets whose first frame is of the hello's stream, and of the server
-//! nothing. Holds one hello at most, bounded in [`Pieces`], and nothing once it is read.
+//! first stream. From Q050 on it lies in CRYPTO frames of protected Initial packets, which the
+//! parent opens and hands here. Reads packets whose first frame is of the hello's stream, and of
+//! the server nothing. Holds one hello at most, bounded in [`Pieces`], and nothing once it is read.
 
 use crate::fingerprint::{Reader, hex};
 use crate::inspect::pieces::Pieces;

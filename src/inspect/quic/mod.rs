@@ -1,9 +1,9 @@
 //! From the datagrams of a UDP flow to QUIC sessions and the TLS session they carry.
 //!
 //! Opens Initial packets, whose keys anybody can derive, and reads the hellos in them; of all other
-//! packets it reads the header. Google's QUIC from before it spoke TLS is in [`google`]. Holds the keys and the open hello of two directions, at most
-//! [`HELD_MAX`](super::pieces::HELD_MAX) bytes each, and none of it once the hellos are read; after that a datagram
-//! costs a look at its header.
+//! packets it reads the header. Google's QUIC from before it spoke TLS is in [`google`]. Holds the
+//! keys and the open hello of two directions, at most [`HELD_MAX`](super::pieces::HELD_MAX) bytes
+//! each, and none of it once the hellos are read; after that a datagram costs a look at its header.
 //!
 //! A session that moves to other addresses (RFC 9000, section 9) is not followed: flows are told
 //! apart by addresses before they get here, and packets with a short header show nobody how long

@@ -102,8 +102,8 @@ impl TlsInspector {
         matches!(segment, [22, 3, 0..=3, _, _, 1, 0, _, _, 3, 0..=3, ..])
     }
 
-    /// Where in `segment` a TLS session begins, if any does: at its front, or behind MySQL's request
-    /// for one, a packet of 32 bytes that the same segment may hold.
+    /// Where in `segment` a TLS session begins, if any does: at its front, or behind MySQL's
+    /// request for one, a packet of 32 bytes that the same segment may hold.
     pub fn session_start(segment: &[u8]) -> Option<usize> {
         if TlsInspector::opens_session(segment) {
             return Some(0);
