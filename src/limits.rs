@@ -19,6 +19,14 @@ pub struct Limits {
     pub reassembly_flow_bytes_max: usize,
     /// Bytes of out-of-order TCP payload held in all.
     pub reassembly_bytes_max: usize,
+    /// Datagrams whose fragments are held. Where nothing is lost they become whole at once: this
+    /// many stand for losses or an attack.
+    pub fragment_trains_max: usize,
+    /// Bytes that fragments may take, bookkeeping included; Linux takes 4 MiB for itself alone.
+    pub fragment_bytes_max: usize,
+    /// A datagram whose first fragment came so long ago is given up: what Linux takes (RFC 791
+    /// names 15 s, RFC 8200 60 s; Zeek never gives up unless told to).
+    pub fragment_timeout: Span,
     /// A TCP flow without packets ends after this (Zeek: 5 min); an established TLS flow does not.
     pub tcp_inactivity: Span,
     /// An established TLS flow without packets ends after this.
@@ -55,6 +63,9 @@ impl Limits {
         flows_max: 1_000_000,
         reassembly_flow_bytes_max: 1 << 20,
         reassembly_bytes_max: 512 << 20,
+        fragment_trains_max: 32_768,
+        fragment_bytes_max: 64 << 20,
+        fragment_timeout: Span::from_secs(30),
         tcp_inactivity: Span::from_secs(300),
         tls_inactivity: Span::from_secs(86_400),
         udp_inactivity: Span::from_secs(60),

@@ -87,4 +87,18 @@ weirds! {
     DataAfterReset = "data_after_reset",
     /// A second SYN-ACK.
     RepeatedSynWithAck = "repeated_SYN_with_ack",
+    /// A fragment of a datagram that forbids fragmenting.
+    FragmentWithDf = "fragment_with_DF",
+    /// A fragment repeats bytes of another.
+    FragmentOverlap = "fragment_overlap",
+    /// Two fragments claim the same bytes with different content.
+    FragmentInconsistency = "fragment_inconsistency",
+    /// Fragments disagree on where their datagram ends, or one ends where the next cannot begin.
+    FragmentSizeInconsistency = "fragment_size_inconsistency",
+    /// Fragments of a datagram disagree on its protocol or the length of its header.
+    FragmentProtocolInconsistency = "fragment_protocol_inconsistency",
+    /// A fragment, not the last, of less than 64 bytes.
+    ExcessivelySmallFragment = "excessively_small_fragment",
+    /// A fragment that ends beyond the longest datagram there is.
+    ExcessivelyLargeFragment = "excessively_large_fragment",
 }

@@ -4,6 +4,7 @@
 
 mod captures;
 
+use captures::fragmenting::fragmented;
 use captures::{Owned, drain, frames, lines, names, settings, tiny};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -20,7 +21,7 @@ use tapir::sensor::{Line, Sensor};
 use tapir::sink::{Format, LogDir};
 use tapir::time::{Span, Timestamp};
 
-/// Captures with their settings; each also with tables that overflow.
+/// Captures with their settings; each also in fragments, with tables that overflow.
 fn cases() -> Vec<(String, Settings, Vec<Owned>)> {
     let mut cases = Vec::new();
     for name in names() {
@@ -30,6 +31,11 @@ fn cases() -> Vec<(String, Settings, Vec<Owned>)> {
             format!("{name}, tiny"),
             tiny(settings.clone()),
             frames.clone(),
+        ));
+        cases.push((
+            format!("{name}, tiny, in fragments"),
+            tiny(settings.clone()),
+            fragmented(&frames, 96, 7),
         ));
         cases.push((name, settings, frames));
     }
@@ -118,6 +124,28 @@ proptest! {
             let cuts: Vec<usize> = shares.iter().map(cut).collect();
             let whole = lines(&settings, &frames);
             prop_assert!(whole == restored(&settings, &frames, &cuts), "{name}, cut at {cuts:?}");
+        }
+    }
+
+    #[test]
+    fn a_datagram_in_fragments_gives_the_lines_of_the_whole(
+        units in 1usize..180,
+        seed in any::<u64>(),
+    ) {
+        // What is odd about the fragments themselves is told besides.
+        let told = |settings: &Settings, frames: &[Owned]| {
+            let mut lines = lines(settings, frames);
+            lines.retain(|(_, line)| !matches!(line, Line::Row(Record::Weird(_))));
+            lines
+        };
+        for name in names() {
+            let (settings, frames) = (settings(&name), frames(&name));
+            let cut = fragmented(&frames, units * 8, seed);
+            prop_assert!(
+                told(&settings, &frames) == told(&settings, &cut),
+                "{name}, cut every {} bytes under {seed}",
+                units * 8
+            );
         }
     }
 

@@ -45,6 +45,8 @@ limits_table! {
     flows_max from SHARDS,
     reassembly_flow_bytes_max from 1,
     reassembly_bytes_max from SHARDS,
+    fragment_trains_max from 1,
+    fragment_bytes_max from 1,
     dns_pending_max from 1,
     http_head_bytes_max from 1,
     http_pending_max from 1,
@@ -54,6 +56,7 @@ limits_table! {
     alerts_max from 1,
     }
     spans {
+    fragment_timeout = fragment_timeout_s,
     tcp_inactivity = tcp_inactivity_s,
     tls_inactivity = tls_inactivity_s,
     udp_inactivity = udp_inactivity_s,

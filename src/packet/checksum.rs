@@ -11,7 +11,7 @@ use std::net::IpAddr;
 pub fn mismatch(packet: &Packet, frame: &[u8]) -> Option<Weird> {
     let ip = &packet.ip;
     let header = frame.get(ip.header.clone())?;
-    if ip.src.is_ipv4() && fold(sum(header)) != 0xffff {
+    if ip.src.is_ipv4() && !holds(header) {
         return Some(Weird::BadIpChecksum);
     }
     let body = frame.get(ip.body.clone())?;
@@ -44,6 +44,16 @@ pub fn mismatch(packet: &Packet, frame: &[u8]) -> Option<Weird> {
         }
         Transport::Other => None,
     }
+}
+
+/// The checksum of `bytes`, in which its own field is 0.
+pub fn of(bytes: &[u8]) -> u16 {
+    !fold(sum(bytes))
+}
+
+/// Whether the checksum of an IPv4 header holds.
+pub fn holds(header: &[u8]) -> bool {
+    fold(sum(header)) == 0xffff
 }
 
 /// The sum over the pseudo header (RFC 9293 section 3.1, RFC 8200 section 8.1).

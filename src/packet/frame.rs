@@ -46,6 +46,7 @@ link_types! {
     NULL = 0, "BSD loopback: address family in the byte order of the capturing host.";
     ETHERNET = 1, "Ethernet, from the destination address on.";
     IEEE802_5 = 6, "Token Ring.";
+    ARCNET_BSD = 7, "ARCNET on BSD.";
     SLIP = 8, "SLIP, with a direction header in front.";
     PPP = 9, "PPP, with or without the HDLC address and control bytes.";
     FDDI = 10, "FDDI.";
@@ -60,20 +61,27 @@ link_types! {
     ATM_CLIP = 106, "Classical IP over ATM on Linux.";
     FRELAY = 107, "Frame Relay.";
     LOOP = 108, "OpenBSD loopback: address family in network byte order.";
+    ENC = 109, "OpenBSD IPsec, decapsulated.";
     LINUX_SLL = 113, "Linux cooked capture, 16-byte header.";
     LTALK = 114, "LocalTalk.";
     PFLOG = 117, "OpenBSD's packet filter log.";
     PRISM = 119, "802.11 behind a Prism header.";
+    IP_OVER_FC = 122, "IP over Fibre Channel (RFC 2625).";
     SUNATM = 123, "SunATM.";
     IEEE802_11_RADIO = 127, "802.11 behind a radiotap header.";
     ARCNET_LINUX = 129, "ARCNET on Linux.";
+    APPLE_IP_OVER_IEEE1394 = 138, "IP over FireWire (RFC 2734) on macOS.";
     USER2 = 149, "Private use 2.";
     IEEE802_11_AVS = 163, "802.11 behind an AVS header.";
     JUNIPER_ETHER = 178, "Ethernet behind a Juniper header.";
+    MFR = 182, "Multilink Frame Relay (FRF.16).";
     USB_LINUX = 189, "USB on Linux, 48-byte header.";
     PPI = 192, "Per-packet information in front of another link type.";
     IEEE802_15_4 = 195, "802.15.4 with its check sequence.";
     ERF = 197, "Endace ERF records.";
+    PPP_WITH_DIR = 204, "PPP behind a byte of direction.";
+    C_HDLC_WITH_DIR = 205, "Cisco HDLC behind a byte of direction.";
+    FRELAY_WITH_DIR = 206, "Frame Relay behind a byte of direction.";
     IPNET = 226, "Solaris ipnet.";
     USB_LINUX_MMAPPED = 220, "USB on Linux, 64-byte header.";
     IPV4 = 228, "Raw IPv4.";
@@ -82,6 +90,7 @@ link_types! {
     MUX27010 = 236, "3GPP 27.010 multiplexing.";
     NFLOG = 239, "Linux netfilter log, TLVs.";
     NETANALYZER = 240, "Ethernet behind a netANALYZER header.";
+    NETANALYZER_TRANSPARENT = 241, "The same with preamble and start delimiter.";
     IPOIB = 242, "IP over InfiniBand.";
     USBPCAP = 249, "USB on Windows.";
     PKTAP = 258, "Apple PKTAP.";
@@ -89,6 +98,8 @@ link_types! {
     ETHERNET_MPACKET = 274, "Ethernet with preamble and start delimiter.";
     LINUX_SLL2 = 276, "Linux cooked capture, 20-byte header with an interface index.";
     EBHSCR = 279, "Elektrobit high-speed capture and replay.";
+    DSA_TAG_BRCM = 281, "Ethernet with a Broadcom switch tag behind the addresses.";
+    DSA_TAG_BRCM_PREPEND = 282, "Ethernet behind a Broadcom switch tag.";
     ATSC_ALP = 289, "ATSC link-layer protocol.";
 }
 

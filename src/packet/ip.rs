@@ -1,8 +1,9 @@
 //! From a network header to addresses, body and transport.
 
+use super::fragments::Fragment;
 use super::frame::Frame;
 use super::link::Network;
-use super::{Ip, LAYERS_MAX, Undecoded};
+use super::{Inward, Ip, LAYERS_MAX, Undecoded};
 use crate::weird::Weird;
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
 use std::net::IpAddr;
@@ -10,22 +11,23 @@ use std::ops::Range;
 
 const CUT: Undecoded = Undecoded::Weird(Weird::TruncatedIp);
 
-/// Decodes the IP header that begins at `offset`.
-pub(super) fn decode(frame: &Frame<'_>, offset: usize, network: Network) -> Result<Ip, Undecoded> {
-    let version = match network {
+/// Decodes the IP header at `inward`.
+pub(super) fn decode(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
+    let version = match inward.network {
         Network::Ipv4 => Some(4),
         Network::Ipv6 => Some(6),
-        Network::Either => frame.bytes.get(offset).map(|first| first >> 4),
+        Network::Either => frame.bytes.get(inward.offset).map(|first| first >> 4),
     };
     match version {
-        Some(4) => v4(frame, offset),
-        Some(6) => v6(frame, offset),
+        Some(4) => v4(frame, inward),
+        Some(6) => v6(frame, inward),
         Some(_) => Err(Undecoded::NotIp),
         None => Err(CUT),
     }
 }
 
-fn v4(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
+fn v4(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
+    let offset = inward.offset;
     let bytes = frame.bytes.get(offset..).unwrap_or_default();
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
     let header_len = header.slice().len();
@@ -41,10 +43,7 @@ fn v4(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
     if total_len < header_len {
         return Err(CUT);
     }
-    if header.more_fragments() || header.fragments_offset().value() != 0 {
-        return Err(Undecoded::Fragment);
-    }
-    Ok(Ip {
+    let ip = Ip {
         src: IpAddr::V4(header.source_addr()),
         dst: IpAddr::V4(header.destination_addr()),
         proto: header.protocol().0,
@@ -52,10 +51,24 @@ fn v4(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
         header: offset..offset + header_len,
         body: body(frame, offset + header_len, total_len - header_len),
         body_len: (total_len - header_len) as u32,
-    })
+    };
+    if header.more_fragments() || header.fragments_offset().value() != 0 {
+        if total_len > on_wire {
+            return Err(CUT);
+        }
+        return Err(Undecoded::Fragment(Fragment {
+            id: u32::from(header.identification()),
+            at: u32::from(header.fragments_offset().value()) * 8,
+            more: header.more_fragments(),
+            dont_fragment: header.dont_fragment(),
+            ..Fragment::of(inward, &ip)
+        }));
+    }
+    Ok(ip)
 }
 
-fn v6(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
+fn v6(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
+    let offset = inward.offset;
     let bytes = frame.bytes.get(offset..).unwrap_or_default();
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
     let on_wire = (frame.wire_len as usize)
@@ -67,27 +80,60 @@ fn v6(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
         0 if on_wire > 46 => on_wire,
         stated => 40 + stated,
     };
-    let (proto, extensions_len) = extensions(&bytes[40..], header.next_header().0)?;
-    let before = 40 + extensions_len;
-    if total_len < before {
+    let walked = extensions(bytes, header.next_header().0)?;
+    if total_len < walked.len {
         return Err(CUT);
     }
-    Ok(Ip {
+    let ip = Ip {
         src: IpAddr::V6(header.source_addr()),
         dst: IpAddr::V6(header.destination_addr()),
-        proto,
+        proto: walked.proto,
         total_len: total_len as u32,
         header: offset..offset + 40,
-        body: body(frame, offset + before, total_len - before),
-        body_len: (total_len - before) as u32,
-    })
+        body: body(frame, offset + walked.len, total_len - walked.len),
+        body_len: (total_len - walked.len) as u32,
+    };
+    let Some(piece) = walked.piece else {
+        return Ok(ip);
+    };
+    if total_len > on_wire {
+        return Err(CUT);
+    }
+    Err(Undecoded::Fragment(Fragment {
+        id: piece.id,
+        at: u32::from(piece.field & 0xfff8),
+        more: piece.field & 1 != 0,
+        header_len: (walked.len - 8) as u32,
+        named_at: piece.named_at as u32,
+        ..Fragment::of(inward, &ip)
+    }))
 }
 
-/// Walks the extension headers (RFC 8200 section 4): the upper protocol and their length in bytes.
-fn extensions(bytes: &[u8], first: u8) -> Result<(u8, usize), Undecoded> {
+/// What stands between an IPv6 header and its upper protocol.
+struct Walked {
+    /// The upper protocol.
+    proto: u8,
+    /// Bytes of the header and its extensions.
+    len: usize,
+    /// The fragment header that ended the walk: what is behind it is a piece.
+    piece: Option<Piece>,
+}
+
+/// A fragment header (RFC 8200 section 4.5).
+struct Piece {
+    id: u32,
+    /// Offset in bytes, and in the lowest bit whether more follow.
+    field: u16,
+    /// Where the next-header field lies that names the fragment header.
+    named_at: usize,
+}
+
+/// Walks the extension headers (RFC 8200 section 4) of the packet in `bytes`.
+fn extensions(bytes: &[u8], first: u8) -> Result<Walked, Undecoded> {
     let mut next = first;
-    let mut at = 0;
+    let (mut named_at, mut at) = (6, 40);
     for _ in 0..LAYERS_MAX {
+        let mut piece = None;
         let size = match next {
             // Hop-by-hop, routing, destination options, mobility, HIP and Shim6 count in units of
             // 8.
@@ -98,19 +144,38 @@ fn extensions(bytes: &[u8], first: u8) -> Result<(u8, usize), Undecoded> {
             // An authentication header counts in units of 4, less 2 (RFC 4302 section 2.2).
             51 => (usize::from(*bytes.get(at + 1).ok_or(CUT)?) + 2) * 4,
             44 => {
-                let field = bytes.get(at + 2..at + 4).ok_or(CUT)?;
+                let Some([high, low, a, b, c, d]) = bytes.get(at + 2..at + 8) else {
+                    return Err(CUT);
+                };
+                let field = u16::from_be_bytes([*high, *low]);
                 // An atomic fragment (RFC 6946) is a whole packet; any other is a piece.
-                if u16::from_be_bytes([field[0], field[1]]) & 0xfff9 != 0 {
-                    return Err(Undecoded::Fragment);
-                }
+                piece = (field & 0xfff9 != 0).then_some(Piece {
+                    id: u32::from_be_bytes([*a, *b, *c, *d]),
+                    field,
+                    named_at,
+                });
                 8
             }
-            _ => return Ok((next, at)),
+            _ => {
+                return Ok(Walked {
+                    proto: next,
+                    len: at,
+                    piece: None,
+                });
+            }
         };
         next = *bytes.get(at).ok_or(CUT)?;
+        named_at = at;
         at += size;
+        if piece.is_some() {
+            return Ok(Walked {
+                proto: next,
+                len: at,
+                piece,
+            });
+        }
     }
-    Err(Undecoded::Weird(Weird::TruncatedIp))
+    Err(CUT)
 }
 
 /// Where a body of `len` bytes on the wire lies in the frame, as far as it was captured.

@@ -1,22 +1,26 @@
 //! From a frame to the innermost IP packet.
 //!
 //! Peels link layers by position only: a [`Packet`] holds offsets into its frame and no bytes, so
-//! it can travel to the thread that owns its flow beside a copy of the frame. Never allocates; at
-//! most [`LAYERS_MAX`] headers are peeled off one frame.
+//! it can travel to the thread that owns its flow beside a copy of the frame. Decoding remembers
+//! nothing and never allocates; [`fragments`] alone holds bytes, within its own bound. At most
+//! [`LAYERS_MAX`] headers are peeled off one frame.
 
 pub mod checksum;
+pub mod fragments;
 pub mod frame;
 mod ip;
 mod link;
 mod transport;
 mod tunnel;
 
+pub use link::Network;
 pub(crate) use transport::proto;
 
 use crate::net::Mac;
 use crate::time::Timestamp;
 use crate::weird::Weird;
-use frame::Frame;
+use fragments::Fragment;
+use frame::{Frame, LinkType};
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -41,8 +45,21 @@ pub struct Packet {
     pub payload_len: u32,
 }
 
+/// Where an IP header stands in a frame, and what was passed on the way to it.
+#[derive(Clone, Copy, Debug)]
+pub struct Inward {
+    /// What the link layer said.
+    pub link: Link,
+    /// Where the header begins.
+    pub offset: usize,
+    /// Which header it is.
+    pub network: Network,
+    /// How many tunnels and reassemblies stand around it: at most [`TUNNELS_MAX`].
+    pub depth: usize,
+}
+
 /// What the link layer said of a packet.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Link {
     /// Outer and inner VLAN identifier.
     pub vlan: [Option<u16>; 2],
@@ -126,8 +143,10 @@ pub struct TcpFlags {
 pub enum Undecoded {
     /// Something that is not IP (ARP, LLDP ...): counted, nothing odd.
     NotIp,
-    /// A fragment of an IP packet: reassembly takes it from here.
-    Fragment,
+    /// A fragment of an IP packet: [`fragments`] takes it from here.
+    Fragment(Fragment),
+    /// A link type that is not read.
+    UnknownLink(LinkType),
     /// Something odd.
     Weird(Weird),
 }
@@ -140,13 +159,36 @@ pub const TUNNELS_MAX: usize = 4;
 /// # Errors
 /// Why there is none.
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Undecoded> {
-    let (mut link, mut offset, mut network) = link::peel(frame)?;
-    for _ in 0..=TUNNELS_MAX {
-        let ip = ip::decode(frame, offset, network)?;
-        let Some(inner) = tunnel::inner(frame.bytes, link, &ip) else {
-            return with_transport(frame, link, ip);
+    decode_within(frame, outermost(frame)?)
+}
+
+/// Where the first IP header of `frame` stands.
+///
+/// # Errors
+/// Why there is none.
+pub fn outermost(frame: &Frame<'_>) -> Result<Inward, Undecoded> {
+    let (link, offset, network) = link::peel(frame)?;
+    Ok(Inward {
+        link,
+        offset,
+        network,
+        depth: 0,
+    })
+}
+
+/// The innermost packet behind the IP header at `inward`. Of `frame` only the moment and the bytes
+/// matter.
+///
+/// # Errors
+/// Why there is none.
+pub fn decode_within(frame: &Frame<'_>, mut inward: Inward) -> Result<Packet, Undecoded> {
+    while inward.depth <= TUNNELS_MAX {
+        let ip = ip::decode(frame, &inward)?;
+        let Some(inner) = tunnel::inner(frame.bytes, inward.link, &ip) else {
+            return with_transport(frame, inward.link, ip);
         };
-        (link, offset, network) = inner?;
+        (inward.link, inward.offset, inward.network) = inner?;
+        inward.depth += 1;
     }
     Err(Undecoded::Weird(Weird::TunnelTooDeep))
 }

@@ -194,6 +194,7 @@ fn stats() -> StatsRow {
         flows: [13, 14, 15],
         dns_requests: 20,
         reassembly_bytes: 22,
+        fragment_bytes: 64,
     }
 }
 

@@ -64,6 +64,8 @@ pub struct StatsRow {
     pub dns_requests: u64,
     /// Bytes of TCP payload held out of order.
     pub reassembly_bytes: u64,
+    /// Bytes that fragments of IP packets take.
+    pub fragment_bytes: u64,
 }
 
 /// What a live capture counted.
@@ -101,7 +103,9 @@ impl Row for StatsRow {
         put(count(self.dns_requests));
         put(Value::Unset);
         put(count(self.reassembly_bytes));
-        put_unset(3, put); // Only TCP is reassembled.
+        put(Value::Unset); // Files are not followed.
+        put(count(self.fragment_bytes));
+        put(Value::Unset);
     }
 }
 

@@ -54,6 +54,7 @@ impl Stats {
             flows: transports.map(|t| count(&counters, t) - count(before, t)),
             dns_requests: dns(&counters) - dns(before),
             reassembly_bytes: counters.held_bytes as u64,
+            fragment_bytes: counters.fragments.held_bytes as u64,
         };
         (self.counters, self.live) = (counters, live);
         Line::Row(Record::Stats(Box::new(row)))

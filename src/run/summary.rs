@@ -2,6 +2,7 @@
 
 use super::engine::Outcome;
 use crate::net::Transport;
+use crate::packet::frame::LinkType;
 use crate::sensor::counters::Counters;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -24,6 +25,9 @@ pub struct Summary {
     pub weirds: BTreeMap<&'static str, u64>,
     /// What was left out, by cause; causes that never occurred are left out too.
     pub left_out: BTreeMap<&'static str, u64>,
+    /// Frames of link types that are not read, by type.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unread_links: BTreeMap<String, u64>,
     /// Alerts.
     pub alerts: u64,
     /// Seconds it took.
@@ -40,6 +44,7 @@ impl Summary {
         let counters = &outcome.counters;
         let seconds = took.as_secs_f64();
         let weird = |(weird, count): (&crate::weird::Weird, &u64)| (weird.name(), *count);
+        let link = |(link, count): (&LinkType, &u64)| (link.to_string(), *count);
         let flow = |(transport, count): (&Transport, &u64)| (transport.name(), *count);
         Summary {
             packets: counters.frames,
@@ -48,6 +53,7 @@ impl Summary {
             sessions: counters.sessions.clone(),
             weirds: counters.weirds.iter().map(weird).collect(),
             left_out: left_out(counters, filtered),
+            unread_links: counters.unread_links.iter().map(link).collect(),
             alerts: outcome.told.alerts_count,
             seconds,
             packets_per_second: counters.frames as f64 / seconds.max(1e-9),
@@ -65,10 +71,12 @@ impl Summary {
 }
 
 fn left_out(counters: &Counters, filtered: u64) -> BTreeMap<&'static str, u64> {
+    let fragments = &counters.fragments;
     let causes = [
         ("filtered", filtered),
         ("not IP", counters.not_ip),
-        ("IP fragments", counters.fragments),
+        ("IP fragments", fragments.seen - fragments.joined),
+        ("datagrams evicted", fragments.evicted),
         ("not decoded", counters.undecoded),
         ("bad checksum", counters.bad_checksums),
         ("flows evicted", counters.flows_evicted),
@@ -86,6 +94,9 @@ impl fmt::Display for Summary {
         line("sessions", listed(&self.sessions))?;
         line("weirds", listed(&self.weirds))?;
         line("left out", listed(&self.left_out))?;
+        if !self.unread_links.is_empty() {
+            line("links", format!("not read: {}", listed(&self.unread_links)))?;
+        }
         line("alerts", self.alerts.to_string())?;
         let rate = format!(
             "{:.2} s, {:.0} packets/s",

@@ -39,6 +39,7 @@ const QUEUE_BATCHES: usize = 8;
 /// The threads of a sensor.
 #[derive(Debug)]
 pub struct Workers {
+    settings: Arc<Settings>,
     steering: Steering,
     lanes: Vec<Lane>,
     frames_pending: usize,
@@ -125,7 +126,7 @@ impl Workers {
         let failed = Arc::new(AtomicBool::new(false));
         let (accounts, asked) = unbounded();
         let judge = Judge {
-            settings,
+            settings: settings.clone(),
             detector: parts.detector,
             output,
             heard,
@@ -134,6 +135,7 @@ impl Workers {
             stats: Stats::default(),
         };
         Workers {
+            settings,
             steering: parts.steering,
             lanes,
             frames_pending: 0,
@@ -146,13 +148,18 @@ impl Workers {
 
     /// Takes the next frame.
     pub fn handle_frame(&mut self, frame: &Frame<'_>) {
-        let steered = self.steering.handle_frame(frame);
-        let lane = usize::from(steered.shard) % self.lanes.len();
-        let batch = &mut self.lanes[lane].batch;
-        let start = batch.bytes.len();
-        batch.bytes.extend_from_slice(frame.bytes);
-        batch.frames.push((steered, start..batch.bytes.len()));
-        let full = batch.bytes.len() >= BATCH_BYTES;
+        let lanes = &mut self.lanes;
+        let mut full = false;
+        let settings = &self.settings;
+        self.steering
+            .handle_frame(settings, frame, &mut |steered, bytes| {
+                let lane = usize::from(steered.shard) % lanes.len();
+                let batch = &mut lanes[lane].batch;
+                let start = batch.bytes.len();
+                batch.bytes.extend_from_slice(bytes);
+                batch.frames.push((steered, start..batch.bytes.len()));
+                full |= batch.bytes.len() >= BATCH_BYTES;
+            });
         self.frames_pending += 1;
         if full || self.frames_pending >= BATCH_FRAMES {
             self.send(Then::GoOn);
@@ -161,7 +168,7 @@ impl Workers {
 
     /// Time passed without a frame.
     pub fn handle_tick(&mut self, now: Timestamp) {
-        self.steering.handle_tick(now);
+        self.steering.handle_tick(&self.settings, now);
         self.send(Then::Flush);
     }
 

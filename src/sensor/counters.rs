@@ -2,6 +2,8 @@
 
 use crate::net::Transport;
 use crate::packet::Undecoded;
+use crate::packet::fragments::Tally;
+use crate::packet::frame::LinkType;
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,8 +17,10 @@ pub struct Counters {
     pub frame_bytes: u64,
     /// Frames that hold no IP packet (ARP, LLDP ...).
     pub not_ip: u64,
-    /// Fragments of IP packets, not reassembled yet.
-    pub fragments: u64,
+    /// What became of fragments of IP packets.
+    pub fragments: Tally,
+    /// Frames of link types that are not read, by type.
+    pub unread_links: BTreeMap<LinkType, u64>,
     /// Frames that could not be decoded.
     pub undecoded: u64,
     /// Packets left out because a checksum does not hold.
@@ -42,7 +46,9 @@ impl Counters {
     pub fn note_undecoded(&mut self, why: Undecoded) {
         match why {
             Undecoded::NotIp => self.not_ip += 1,
-            Undecoded::Fragment => self.fragments += 1,
+            Undecoded::UnknownLink(link) => *self.unread_links.entry(link).or_default() += 1,
+            // Fragments have an account of their own.
+            Undecoded::Fragment(_) => {}
             Undecoded::Weird(_) => self.undecoded += 1,
         }
     }
@@ -52,12 +58,13 @@ impl Counters {
         self.frames += other.frames;
         self.frame_bytes += other.frame_bytes;
         self.not_ip += other.not_ip;
-        self.fragments += other.fragments;
+        self.fragments.add(&other.fragments);
         self.undecoded += other.undecoded;
         self.bad_checksums += other.bad_checksums;
         self.flows_evicted += other.flows_evicted;
         self.missed_bytes += other.missed_bytes;
         self.held_bytes += other.held_bytes;
+        add_all(&mut self.unread_links, &other.unread_links);
         add_all(&mut self.flows, &other.flows);
         add_all(&mut self.flows_ended, &other.flows_ended);
         add_all(&mut self.sessions, &other.sessions);

@@ -116,14 +116,13 @@ impl Sensor {
 
     /// Takes the next frame.
     pub fn handle_frame(&mut self, frame: &Frame<'_>) {
-        let steered = self.parts.steering.handle_frame(frame);
-        let shard = &mut self.parts.shards[usize::from(steered.shard)];
-        shard.handle_frame(
-            &self.settings,
-            &steered,
-            frame.bytes,
-            &mut self.observations,
-        );
+        let Parts {
+            steering, shards, ..
+        } = &mut self.parts;
+        steering.handle_frame(&self.settings, frame, &mut |steered, bytes| {
+            let shard = &mut shards[usize::from(steered.shard)];
+            shard.handle_frame(&self.settings, &steered, bytes, &mut self.observations);
+        });
         self.frames_pending += 1;
         if self.frames_pending >= BATCH_FRAMES {
             self.flush();
@@ -132,7 +131,7 @@ impl Sensor {
 
     /// Time passed without a frame.
     pub fn handle_tick(&mut self, now: Timestamp) {
-        self.parts.steering.handle_tick(now);
+        self.parts.steering.handle_tick(&self.settings, now);
         self.flush();
     }
 

@@ -102,6 +102,9 @@ impl Shard {
             Content::Undecoded(Undecoded::Weird(weird)) => {
                 self.tell_weird(None, *weird, Default::default(), &mut out);
             }
+            Content::Undecoded(Undecoded::UnknownLink(link)) => {
+                self.tell_weird(None, Weird::UnknownLink, link.to_string().into(), &mut out);
+            }
             Content::Undecoded(_) => {}
             Content::Packet {
                 packet,

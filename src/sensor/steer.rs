@@ -1,14 +1,18 @@
 //! From frames to the shards that own them.
 //!
 //! The one place that sees every frame in order: it numbers them, keeps the clock, and does what
-//! must happen before flows are told apart. Holds no payload.
+//! must happen before flows are told apart. Of payload it holds fragments only, within
+//! [`fragments`](crate::packet::fragments)' bound.
 
 use super::counters::Counters;
+use super::settings::Settings;
 use crate::flow::key::{FlowKey, Keyed};
 use crate::limits::SHARDS;
+use crate::packet::fragments::{Fragment, Fragments};
 use crate::packet::frame::Frame;
-use crate::packet::{self, Packet, Undecoded};
+use crate::packet::{self, Inward, Packet, Undecoded, checksum};
 use crate::time::Timestamp;
+use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
 
 /// The sequencer of frames.
@@ -17,14 +21,16 @@ pub struct Steering {
     seed: u64,
     clock: Timestamp,
     seq: i64,
+    fragments: Fragments,
     /// What it saw.
     pub counters: Counters,
 }
 
-/// A frame with its number, its clock and its shard.
+/// What a frame holds, with its number, its clock and its shard. A tunnel's frame holds the packet
+/// of the tunnel and the one within it; a fragment may hold nothing yet.
 #[derive(Clone, Debug)]
 pub struct Steered {
-    /// The how-manieth frame of the run.
+    /// The how-manieth of the run.
     pub seq: i64,
     /// The highest moment seen up to this frame.
     pub clock: Timestamp,
@@ -58,6 +64,7 @@ impl Steering {
             seed,
             clock: Timestamp::MIN,
             seq: 0,
+            fragments: Fragments::default(),
             counters: Counters::default(),
         }
     }
@@ -68,32 +75,110 @@ impl Steering {
     }
 
     /// Time passed without a frame. Never moves the clock back.
-    pub fn handle_tick(&mut self, now: Timestamp) {
+    pub fn handle_tick(&mut self, settings: &Settings, now: Timestamp) {
         self.clock = self.clock.max(now);
+        self.fragments.handle_clock(&settings.limits, self.clock);
+        self.counters.fragments = self.fragments.tally;
     }
 
-    /// Takes the next frame.
-    pub fn handle_frame(&mut self, frame: &Frame<'_>) -> Steered {
-        self.seq += 1;
+    /// Takes the next frame and gives what it holds to `put`, in order, each with the bytes that
+    /// its offsets are into: the frame's, or those of a datagram that it made whole.
+    pub fn handle_frame(
+        &mut self,
+        settings: &Settings,
+        frame: &Frame<'_>,
+        put: &mut impl FnMut(Steered, &[u8]),
+    ) {
         self.clock = self.clock.max(frame.at);
         self.counters.frames += 1;
         self.counters.frame_bytes += frame.bytes.len() as u64;
-        let (shard, content) = match packet::decode(frame) {
-            Ok(packet) => {
-                let keyed = FlowKey::of(&packet);
-                let hash = keyed.key.hash(self.seed);
-                let content = Content::Packet {
-                    packet,
-                    keyed,
-                    hash,
-                };
-                (shard_of(hash), content)
+        match packet::outermost(frame) {
+            Ok(inward) => self.handle_ip(settings, frame, inward, put),
+            Err(why) => self.leave(why, put),
+        }
+    }
+
+    /// Takes the IP packet at `inward`: a frame's own, or one that was found within another. Of
+    /// `frame` only the moment and the bytes matter. Calls itself for what fragments make whole,
+    /// at most [`TUNNELS_MAX`](packet::TUNNELS_MAX) deep.
+    fn handle_ip(
+        &mut self,
+        settings: &Settings,
+        frame: &Frame<'_>,
+        inward: Inward,
+        put: &mut impl FnMut(Steered, &[u8]),
+    ) {
+        match packet::decode_within(frame, inward) {
+            Ok(packet) => put(self.steer_packet(packet), frame.bytes),
+            Err(Undecoded::Fragment(fragment)) => {
+                self.handle_fragment(settings, frame, &fragment, put);
             }
-            Err(why) => {
-                self.counters.note_undecoded(why);
-                (0, Content::Undecoded(why))
-            }
+            Err(why) => self.leave(why, put),
+        }
+    }
+
+    /// Takes a fragment, and the datagram that it makes whole as of this moment, as Zeek does.
+    fn handle_fragment(
+        &mut self,
+        settings: &Settings,
+        frame: &Frame<'_>,
+        fragment: &Fragment,
+        put: &mut impl FnMut(Steered, &[u8]),
+    ) {
+        let believed = settings.ignore_checksums
+            || fragment.src.is_ipv6()
+            || checksum::holds(fragment.header(frame.bytes));
+        if !believed {
+            self.counters.bad_checksums += 1;
+            return self.tell(Weird::BadIpChecksum, put);
+        }
+        let mut weirds = Vec::new();
+        let whole = self.fragments.handle_fragment(
+            &settings.limits,
+            self.clock,
+            fragment,
+            frame.bytes,
+            &mut weirds,
+        );
+        self.counters.fragments = self.fragments.tally;
+        for weird in weirds {
+            self.tell(weird, put);
+        }
+        if let Some(datagram) = whole {
+            let whole = Frame {
+                bytes: &datagram.bytes,
+                wire_len: datagram.wire_len,
+                ..*frame
+            };
+            self.handle_ip(settings, &whole, datagram.inward, put);
+        }
+    }
+
+    /// Leaves out what no packet can be made of.
+    fn leave(&mut self, why: Undecoded, put: &mut impl FnMut(Steered, &[u8])) {
+        self.counters.note_undecoded(why);
+        put(self.steered(0, Content::Undecoded(why)), &[]);
+    }
+
+    /// Tells what is odd about a fragment.
+    fn tell(&mut self, weird: Weird, put: &mut impl FnMut(Steered, &[u8])) {
+        let content = Content::Undecoded(Undecoded::Weird(weird));
+        put(self.steered(0, content), &[]);
+    }
+
+    fn steer_packet(&mut self, packet: Packet) -> Steered {
+        let keyed = FlowKey::of(&packet);
+        let hash = keyed.key.hash(self.seed);
+        let content = Content::Packet {
+            packet,
+            keyed,
+            hash,
         };
+        self.steered(shard_of(hash), content)
+    }
+
+    fn steered(&mut self, shard: u8, content: Content) -> Steered {
+        self.seq += 1;
         Steered {
             seq: self.seq,
             clock: self.clock,

@@ -40,6 +40,65 @@ fn weirds_without_a_flow_are_sampled_and_all_counted() {
 }
 
 #[test]
+fn a_link_type_that_is_not_read_is_named() {
+    let mut sensor = Sensor::new(settings());
+    let usb = Frame {
+        link: LinkType::USBPCAP,
+        ..cut_frame(1)
+    };
+    sensor.handle_frame(&usb);
+    sensor.finish();
+    let named = std::iter::from_fn(|| sensor.poll_line()).any(|(_, line)| {
+        let Line::Row(Record::Weird(row)) = line else {
+            return false;
+        };
+        format!("{row:?}").contains("USBPCAP (249)")
+    });
+    assert!(named);
+    let counters = sensor.parts().counters();
+    assert_eq!(counters.unread_links.get(&LinkType::USBPCAP), Some(&1));
+    assert_eq!(counters.undecoded, 0);
+}
+
+/// An IPv4 fragment of 32 bytes of UDP that is the first of its datagram; its header's checksum is
+/// left to be wrong.
+fn fragment() -> Vec<u8> {
+    let mut bytes = vec![0x45, 0, 0, 52, 0, 1, 0x20, 0, 64, 17, 0, 0];
+    bytes.extend([10, 0, 0, 1, 10, 0, 0, 2]);
+    bytes.resize(52, 0);
+    bytes
+}
+
+#[test]
+fn a_fragment_with_a_wrong_header_checksum_is_left_out_unless_checksums_are_ignored() {
+    let bytes = fragment();
+    let frame = Frame {
+        link: LinkType::IPV4,
+        bytes: &bytes,
+        wire_len: 52,
+        ..cut_frame(1)
+    };
+    let counters = |ignore_checksums| {
+        let mut sensor = Sensor::new(Settings {
+            ignore_checksums,
+            ..settings()
+        });
+        sensor.handle_frame(&frame);
+        sensor.flush();
+        sensor.parts().counters()
+    };
+    let believed = counters(true);
+    assert_eq!((believed.fragments.seen, believed.bad_checksums), (1, 0));
+    assert_eq!(
+        believed.weirds.get(&Weird::ExcessivelySmallFragment),
+        Some(&1)
+    );
+    let doubted = counters(false);
+    assert_eq!((doubted.fragments.seen, doubted.bad_checksums), (0, 1));
+    assert_eq!(doubted.weirds.get(&Weird::BadIpChecksum), Some(&1));
+}
+
+#[test]
 fn the_clock_never_goes_back() {
     let mut sensor = Sensor::new(settings());
     sensor.handle_frame(&cut_frame(100));

@@ -1,6 +1,8 @@
 //! Our captures as frames in memory, and sensors fed with them.
 #![allow(dead_code)] // Each test file uses a part.
 
+pub mod fragmenting;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use tapir::capture::Reader;
@@ -96,6 +98,8 @@ pub fn tiny(settings: Settings) -> Settings {
             flows_max: 64,
             reassembly_flow_bytes_max: 1000,
             reassembly_bytes_max: 64_000,
+            fragment_trains_max: 2,
+            fragment_bytes_max: 2000,
             dns_pending_max: 2,
             dns_memory_max: 4,
             baseline_keys_max: 8,
