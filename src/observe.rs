@@ -3,8 +3,10 @@
 //! An [`Observation`] is owned, small and serialisable; whoever changes its shape raises
 //! [`VERSION`].
 
+mod ech;
 mod host;
 
+pub use ech::{EchConfig, EchOffer};
 pub use host::{Dhcp6Message, DhcpMessage, SynTraits};
 
 use crate::net::{Endpoint, Mac, Neighbour, Side, Transport, Uid};
@@ -175,8 +177,10 @@ pub struct TlsSession {
     pub cipher: Option<u16>,
     /// The named group of the key exchange.
     pub curve: Option<u16>,
-    /// Server name of the hello.
+    /// Server name of the hello; where `ech` is there, the outer one.
     pub server_name: Option<BString>,
+    /// An encrypted server name that the client offered, real or GREASE.
+    pub ech: Option<EchOffer>,
     /// Whether an earlier session was resumed (id, ticket or PSK).
     pub resumed: bool,
     /// The description of the last alert in clear.
@@ -245,6 +249,8 @@ pub struct QuicSession {
     pub server_name: Option<BString>,
     /// The first ALPN protocol that the client offered.
     pub client_protocol: Option<BString>,
+    /// User agent of Google's own hello, from before QUIC spoke TLS.
+    pub user_agent: Option<BString>,
     /// Zeek's history letters.
     pub history: Box<str>,
 }
@@ -355,6 +361,8 @@ pub struct ServiceBinding {
     pub hints: Vec<IpAddr>,
     /// Whether an ECH configuration was offered.
     pub ech: bool,
+    /// The ECH configurations that could be read.
+    pub ech_configs: Vec<EchConfig>,
 }
 
 /// An HTTP request and its response, or either alone: what `http.log` says.

@@ -38,6 +38,11 @@ impl<K: Ord + Clone, V> Bounded<K, V> {
         self.entries.get_mut(key).map(|(_, value)| value)
     }
 
+    /// The moment that ranks the entry of `key`.
+    pub fn moment(&self, key: &K) -> Option<Timestamp> {
+        self.entries.get(key).map(|(moment, _)| *moment)
+    }
+
     /// Puts `value` under `key` with the rank `moment`, sending away whoever is above `max` entries
     /// (of which at least one is always allowed).
     pub fn insert(&mut self, key: K, moment: Timestamp, value: V, max: usize) {

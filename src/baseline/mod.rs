@@ -6,11 +6,13 @@
 //! sent away.
 
 pub mod bounded;
+pub mod ech;
 pub mod names;
 pub mod prevalence;
 pub mod volume;
 
 pub use bounded::Bounded;
+pub use ech::{EchConfigs, EchVerdict};
 pub use names::Names;
 pub use prevalence::{Mark, Prevalence, Subject};
 pub use volume::{Range, Volumes};

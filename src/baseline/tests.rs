@@ -1,4 +1,5 @@
 use super::*;
+use crate::observe::{DnsTransaction, EchConfig, EchOffer, ServiceBinding};
 use crate::time::Timestamp;
 use bstr::BStr;
 use proptest::prelude::*;
@@ -117,6 +118,49 @@ fn upload_histograms_survive_being_saved_at_both_ends_of_their_range() {
     let back: Volumes = postcard::from_bytes(&saved).unwrap();
     assert_eq!(back, volumes);
     assert_eq!(volumes.refused(), 1);
+}
+
+#[test]
+fn an_encrypted_hello_is_judged_by_what_dns_offered() {
+    let answer = |config_id, public_name: &str| {
+        let config = EchConfig {
+            config_id,
+            public_name: public_name.into(),
+        };
+        let binding = ServiceBinding {
+            ech_configs: vec![config],
+            ..Default::default()
+        };
+        DnsTransaction {
+            service_bindings: vec![binding],
+            ..Default::default()
+        }
+    };
+    let mut configs = EchConfigs::default();
+    configs.learn(at(0), &answer(7, "front.example"));
+    let saved = postcard::to_stdvec(&configs).unwrap();
+    let configs: EchConfigs = postcard::from_bytes(&saved).unwrap();
+    let judge = |seconds, config_id, outer: Option<&str>, asked: Option<&str>| {
+        let outer = outer.map(bstr::BString::from);
+        let offer = EchOffer::Ech { config_id };
+        configs.judge(at(seconds), offer, outer.as_ref(), asked.map(BStr::new))
+    };
+    let front = Some("Front.example");
+    assert_eq!(
+        judge(9, 7, front, Some("hidden.example")),
+        EchVerdict::Likely
+    );
+    assert_eq!(judge(9, 7, front, None), EchVerdict::Likely);
+    assert_eq!(judge(90_000, 7, front, None), EchVerdict::Offered);
+    assert_eq!(judge(9, 8, front, None), EchVerdict::Offered);
+    assert_eq!(judge(9, 8, front, front), EchVerdict::Grease);
+    assert_eq!(
+        judge(9, 7, Some("a.example"), Some("a.example")),
+        EchVerdict::Grease
+    );
+    assert_eq!(judge(9, 7, None, None), EchVerdict::Offered);
+    let esni = configs.judge(at(9), EchOffer::Esni, None, None);
+    assert_eq!(esni, EchVerdict::Esni);
 }
 
 proptest! {

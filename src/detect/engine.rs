@@ -199,7 +199,7 @@ impl Engine {
         let sni = tls.server_name.clone().map(|name| (name, NamedBy::Sni));
         let name = sni
             .filter(|(name, _)| name.len() <= NAME_BYTES_MAX)
-            .or_else(|| self.name_by_dns(flow))
+            .or_else(|| Some((self.name_of(flow)?.to_owned(), NamedBy::Dns)))
             .or_else(|| name_by_certificate(settings, tls));
         let (ja3, ja4) = (tls.ja3.clone(), tls.ja4.clone());
         let clients = settings.clients();
@@ -214,10 +214,10 @@ impl Engine {
             .insert(flow.uid, at, session, limits.baseline_keys_max);
     }
 
-    fn name_by_dns(&self, flow: &FlowId) -> Option<(BString, NamedBy)> {
+    /// The name that the originator had last learnt for the responder when it opened `flow`.
+    pub fn name_of(&self, flow: &FlowId) -> Option<&BStr> {
         let (client, server) = (flow.originator.addr, flow.responder.addr);
-        let name = self.names.name_of(client, server, flow.first_at)?;
-        Some((name.to_owned(), NamedBy::Dns))
+        self.names.name_of(client, server, flow.first_at)
     }
 
     fn handle_ended(
@@ -278,7 +278,8 @@ impl Engine {
             return None;
         }
         let named = session.as_ref().and_then(|session| session.name.clone());
-        let (name, named_by) = named.or_else(|| self.name_by_dns(flow))?;
+        let (name, named_by) =
+            named.or_else(|| Some((self.name_of(flow)?.to_owned(), NamedBy::Dns)))?;
         let found = settings.catalogue().lookup(&name)?;
         let object = found.object(&name).into_boxed_str();
         Some(Destination {

@@ -6,7 +6,10 @@
 
 pub mod dhcp;
 pub mod dns;
+pub mod dtls;
 pub mod http;
+pub mod openvpn;
+mod pieces;
 pub mod quic;
 pub mod tls;
 

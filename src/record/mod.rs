@@ -72,6 +72,16 @@ pub struct Column {
     pub name: &'static str,
     /// As in `#types`.
     pub kind: &'static str,
+    /// Written only where readers go by name: a column of ours that those who go by position do
+    /// not expect. Such columns are a schema's last.
+    pub json_only: bool,
+}
+
+impl Schema {
+    /// The columns that readers by position get.
+    pub fn positional(&self) -> impl Iterator<Item = &'static Column> {
+        self.columns.iter().take_while(|column| !column.json_only)
+    }
 }
 
 /// What of a row is written at most; the rest is cut off. The peer on the wire chooses most
@@ -263,9 +273,12 @@ impl Record {
 }
 
 /// The columns `"name": "type"`; `flow` in front stands for the six that logs about a flow begin
-/// with.
+/// with, and behind `;` are those for JSON only.
 macro_rules! columns {
-    (flow, $($name:literal: $kind:literal),+ $(,)?) => {
+    (
+        flow, $($name:literal: $kind:literal),+ $(,)?
+        $(; $($own:literal: $own_kind:literal),+ $(,)?)?
+    ) => {
         $crate::record::columns![
             "ts": "time",
             "uid": "string",
@@ -274,10 +287,17 @@ macro_rules! columns {
             "id.resp_h": "addr",
             "id.resp_p": "port",
             $($name: $kind),+
+            $(; $($own: $own_kind),+)?
         ]
     };
-    ($($name:literal: $kind:literal),+ $(,)?) => {
-        &[$($crate::record::Column { name: $name, kind: $kind }),+]
+    (
+        $($name:literal: $kind:literal),+ $(,)?
+        $(; $($own:literal: $own_kind:literal),+ $(,)?)?
+    ) => {
+        &[
+            $($crate::record::Column { name: $name, kind: $kind, json_only: false }),+
+            $(, $($crate::record::Column { name: $own, kind: $own_kind, json_only: true }),+)?
+        ]
     };
 }
 use columns;

@@ -1,6 +1,6 @@
 //! From a QUIC session to a row of `quic.log`.
 //!
-//! Zeek's columns.
+//! Zeek's columns, and the user agent that Google's QUIC tells in clear.
 
 use super::{Bounds, Row, Schema, Value, columns, optional, put_flow, string, text};
 use crate::inspect::quic::version_name;
@@ -18,7 +18,8 @@ pub const SCHEMA: Schema = Schema {
         "server_scid": "string",
         "server_name": "string",
         "client_protocol": "string",
-        "history": "string",
+        "history": "string";
+        "user_agent": "string",
     ],
     bounds: Bounds::DEFAULT,
 };
@@ -56,5 +57,6 @@ impl Row for QuicRow {
         put(optional(session.server_name.as_ref(), text));
         put(optional(session.client_protocol.as_ref(), text));
         put(Value::Name(&session.history));
+        put(optional(session.user_agent.as_ref(), text));
     }
 }

@@ -203,6 +203,7 @@ fn quic() -> QuicSession {
         server_scid: Some("f067a5502a4262b5".into()),
         server_name: Some("example.com".into()),
         client_protocol: Some("h3".into()),
+        user_agent: None,
         history: "ISishhHOo".into(),
     }
 }
@@ -251,7 +252,7 @@ pub(crate) fn records() -> Vec<Record> {
             Some([true, false]),
             community_id,
         )),
-        Record::Ssl(SslRow::new(flow(), Box::new(session()))),
+        Record::Ssl(SslRow::new(flow(), Box::new(session()), None)),
         Record::X509(X509Row::new(Box::new(certificate()))),
         Record::Dns(DnsRow::new(flow(), Box::new(transaction()))),
         Record::Quic(QuicRow::new(flow(), Box::new(quic()))),

@@ -1,10 +1,12 @@
 //! From a TLS session to a row of `ssl.log`.
 //!
-//! Zeek's default columns, then the fingerprints. Subject and issuer are not among the defaults,
-//! and readers that go by position do not expect them: they are in `x509.log`, joined by
+//! Zeek's default columns, then the fingerprints, and what is to be thought of an encrypted server
+//! name: where that is set, `server_name` is the outer one. Subject and issuer are not among the
+//! defaults, and readers that go by position do not expect them: they are in `x509.log`, joined by
 //! `cert_chain_fps`.
 
 use super::{Bounds, Row, Schema, Value, columns, optional, put_flow, string, strings, text};
+use crate::baseline::EchVerdict;
 use crate::inspect::tls::{alert_name, cipher_name, curve_name, version_name};
 use crate::observe::{FlowId, TlsSession};
 use serde::{Deserialize, Serialize};
@@ -28,7 +30,8 @@ pub const SCHEMA: Schema = Schema {
         "sni_matches_cert": "bool",
         "ja3": "string",
         "ja3s": "string",
-        "ja4": "string",
+        "ja4": "string";
+        "ech": "string",
     ],
     bounds: Bounds::DEFAULT,
 };
@@ -38,12 +41,13 @@ pub const SCHEMA: Schema = Schema {
 pub struct SslRow {
     flow: FlowId,
     session: Box<TlsSession>,
+    ech: Option<EchVerdict>,
 }
 
 impl SslRow {
-    /// The row of `session`, which `flow` carried.
-    pub fn new(flow: FlowId, session: Box<TlsSession>) -> SslRow {
-        SslRow { flow, session }
+    /// The row of `session`, which `flow` carried; `ech` judges an encrypted server name.
+    pub fn new(flow: FlowId, session: Box<TlsSession>, ech: Option<EchVerdict>) -> SslRow {
+        SslRow { flow, session, ech }
     }
 }
 
@@ -82,5 +86,6 @@ impl Row for SslRow {
         put(optional(session.ja3.as_deref(), string));
         put(optional(session.ja3s.as_deref(), string));
         put(optional(session.ja4.as_deref(), string));
+        put(optional(self.ech.map(EchVerdict::name), Value::Name));
     }
 }

@@ -6,13 +6,14 @@
 use super::dhcp_log::DhcpLog;
 use super::known::Known;
 use super::settings::Settings;
+use crate::baseline::{EchConfigs, EchVerdict};
 use crate::detect::evidence::{Bits, Group, Item};
 use crate::detect::{Alert, Engine};
 use crate::fingerprint;
 use crate::host::platform::{Assessment, Platform};
 use crate::host::{Conflict, Hosts};
 use crate::net::Endpoint;
-use crate::observe::{Certificate, Fact, FlowId, Observation, WeirdSeen};
+use crate::observe::{Certificate, Fact, FlowId, Observation, TlsSession, WeirdSeen};
 use crate::packet::proto;
 use crate::record::{
     ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, WeirdRow, X509Row,
@@ -36,6 +37,7 @@ pub enum Line {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Detector {
     engine: Engine,
+    ech: EchConfigs,
     certificates: CertificateLog,
     weirds: WeirdSampling,
     dhcp: DhcpLog,
@@ -163,6 +165,14 @@ impl Detector {
         }
     }
 
+    /// What is to be thought of an encrypted server name.
+    fn judge_ech(&self, at: Timestamp, flow: &FlowId, session: &TlsSession) -> Option<EchVerdict> {
+        let offer = session.ech?;
+        let asked = self.engine.name_of(flow);
+        let outer = session.server_name.as_ref();
+        Some(self.ech.judge(at, offer, outer, asked))
+    }
+
     /// The row of an observation, unless its log leaves it out.
     fn record(&mut self, settings: &Settings, observation: Observation) -> Option<Record> {
         let Observation { at, flow, fact } = observation;
@@ -176,8 +186,14 @@ impl Detector {
                     Some(id),
                 ))
             }
-            (Fact::Tls(session), Some(flow)) => Record::Ssl(SslRow::new(flow, session)),
-            (Fact::Dns(transaction), Some(flow)) => Record::Dns(DnsRow::new(flow, transaction)),
+            (Fact::Tls(session), Some(flow)) => {
+                let ech = self.judge_ech(at, &flow, &session);
+                Record::Ssl(SslRow::new(flow, session, ech))
+            }
+            (Fact::Dns(transaction), Some(flow)) => {
+                self.ech.learn(at, &transaction);
+                Record::Dns(DnsRow::new(flow, transaction))
+            }
             (Fact::Quic(session), Some(flow)) => Record::Quic(QuicRow::new(flow, session)),
             (Fact::Http(transaction), Some(flow)) => Record::Http(HttpRow::new(flow, transaction)),
             (Fact::Certificate(certificate), _) => {

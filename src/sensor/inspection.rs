@@ -5,9 +5,12 @@ use crate::flow::key::Keyed;
 use crate::flow::stream::StreamEvent;
 use crate::inspect::dhcp::{self, DhcpInspector};
 use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_answer, is_dns_port};
+use crate::inspect::dtls::{self, DtlsInspector};
 use crate::inspect::http::HttpInspector;
+use crate::inspect::openvpn::{self, OpenVpnInspector};
+use crate::inspect::quic::google::{self, GoogleQuicInspector};
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
-use crate::inspect::tls::{Probe, TlsInspector};
+use crate::inspect::tls::{Memo, Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
 use crate::net::{Side, Transport};
 use crate::observe::FlowId;
@@ -42,12 +45,15 @@ enum Reader {
     Dns(Box<DnsInspector>),
     Dhcp(DhcpInspector),
     /// Not known yet: so many more datagrams may show that they are QUIC, on a port where it is
-    /// expected or not.
+    /// expected or not, or DTLS.
     Datagrams {
         left: u8,
         expected: bool,
     },
     Quic(Box<QuicInspector>),
+    Dtls(Box<DtlsInspector>),
+    GoogleQuic(Box<GoogleQuicInspector>),
+    OpenVpn(Box<OpenVpnInspector>),
 }
 
 /// What one side's stream began with.
@@ -76,11 +82,7 @@ impl Inspection {
             }
             Transport::Udp => {
                 let expected = is_quic_port(responder.port);
-                let left = if expected {
-                    DATAGRAMS_UNTIL_QUIC_MAX
-                } else {
-                    0
-                };
+                let left = DATAGRAMS_UNTIL_KNOWN_MAX;
                 Reader::Datagrams { left, expected }
             }
             _ => Reader::Nobody,
@@ -111,14 +113,21 @@ impl Inspection {
     pub fn handle_datagram(
         &mut self,
         context: Context<'_>,
+        memo: &mut Memo,
         side: Side,
         payload: &[u8],
         complete: bool,
         found: &mut Vec<Found>,
     ) {
         if let Reader::Datagrams { left, expected } = &mut self.reader {
-            if quic::opens(payload, !*expected) {
+            if google::opens(payload) {
+                self.reader = Reader::GoogleQuic(Box::default());
+            } else if quic::opens(payload, !*expected) {
                 self.reader = Reader::Quic(Box::default());
+            } else if dtls::opens(payload) {
+                self.reader = Reader::Dtls(Box::default());
+            } else if side == Side::Originator && openvpn::opens(payload) {
+                self.reader = Reader::OpenVpn(Box::default());
             } else if *left == 0 {
                 self.reader = Reader::Nobody;
             } else {
@@ -128,7 +137,12 @@ impl Inspection {
         let verdict = match &mut self.reader {
             Reader::Dns(dns) => dns.handle_datagram(context, side, payload, complete, found),
             Reader::Dhcp(dhcp) => dhcp.handle_datagram(context, side, payload, complete, found),
-            Reader::Quic(quic) => quic.handle_datagram(context, side, payload, complete, found),
+            Reader::Quic(quic) => quic.read_datagram(context, memo, side, payload, found),
+            Reader::Dtls(dtls) => dtls.read_datagram(context, memo, side, payload, found),
+            Reader::OpenVpn(vpn) => vpn.read_packet(context, memo, side, payload, found),
+            Reader::GoogleQuic(quic) => {
+                quic.handle_datagram(context, side, payload, complete, found)
+            }
             _ => return,
         };
         self.obey(verdict, context, found);
@@ -138,6 +152,7 @@ impl Inspection {
     pub fn handle_stream(
         &mut self,
         context: Context<'_>,
+        memo: &mut Memo,
         event: StreamEvent<'_>,
         found: &mut Vec<Found>,
     ) {
@@ -145,8 +160,13 @@ impl Inspection {
             match probe(first, event) {
                 Probed::Open => {}
                 Probed::Nobodys => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
-                Probed::Tls => self.begin(Reader::Tls(Box::default()), context, event, found),
-                Probed::Http => self.begin(Reader::Http(Box::default()), context, event, found),
+                Probed::Tls => self.begin(Reader::Tls(Box::default()), context, memo, event, found),
+                Probed::OpenVpn => {
+                    self.begin(Reader::OpenVpn(Box::default()), context, memo, event, found)
+                }
+                Probed::Http => {
+                    self.begin(Reader::Http(Box::default()), context, memo, event, found)
+                }
             }
             return;
         }
@@ -154,10 +174,12 @@ impl Inspection {
             let StreamEvent::Data { side, bytes } = event else {
                 return;
             };
-            if TlsInspector::opens_session(bytes) {
-                self.begin(Reader::Tls(Box::default()), context, event, found);
+            if let Some(start) = TlsInspector::session_start(bytes) {
+                let bytes = bytes.get(start..).unwrap_or_default();
+                let event = StreamEvent::Data { side, bytes };
+                self.begin(Reader::Tls(Box::default()), context, memo, event, found);
             } else if HttpInspector::opens_exchange(side, bytes) {
-                self.begin(Reader::Http(Box::default()), context, event, found);
+                self.begin(Reader::Http(Box::default()), context, memo, event, found);
             } else if *left == 0 {
                 self.reader = Reader::Nobody;
             } else {
@@ -166,7 +188,8 @@ impl Inspection {
             return;
         }
         let verdict = match &mut self.reader {
-            Reader::Tls(tls) => tls.handle_stream(context, event, found),
+            Reader::Tls(tls) => tls.read_stream(context, memo, event, found),
+            Reader::OpenVpn(vpn) => vpn.read_stream(context, memo, event, found),
             Reader::Http(http) => http.handle_stream(context, event, found),
             Reader::DnsStream(dns) => dns.handle_stream(context, event, found),
             _ => return,
@@ -183,6 +206,9 @@ impl Inspection {
             Reader::Dns(mut dns) => dns.finish(context, found),
             Reader::Dhcp(mut dhcp) => dhcp.finish(context, found),
             Reader::Quic(mut quic) => quic.finish(context, found),
+            Reader::Dtls(mut dtls) => dtls.finish(context, found),
+            Reader::GoogleQuic(mut quic) => quic.finish(context, found),
+            Reader::OpenVpn(mut vpn) => vpn.finish(context, found),
             Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) | Reader::Datagrams { .. } => {
             }
         }
@@ -197,6 +223,9 @@ impl Inspection {
             Reader::DnsStream(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dns(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dhcp(dhcp) => &[(dhcp.is_confirmed(), "dhcp")],
+            Reader::Dtls(dtls) => &[(dtls.is_confirmed(), "dtls")],
+            Reader::OpenVpn(vpn) => &[(vpn.is_confirmed(), "openvpn"), (vpn.is_greeted(), "ssl")],
+            Reader::GoogleQuic(quic) => &[(quic.is_confirmed(), "gquic")],
             Reader::Quic(quic) => &[(quic.is_confirmed(), "quic"), (quic.is_greeted(), "ssl")],
             _ => &[],
         };
@@ -213,27 +242,28 @@ impl Inspection {
         &mut self,
         reader: Reader,
         context: Context<'_>,
+        memo: &mut Memo,
         event: StreamEvent<'_>,
         found: &mut Vec<Found>,
     ) {
         let before = std::mem::replace(&mut self.reader, reader);
         let first = match before {
             Reader::Probing(first) => first,
-            _ => return self.handle_stream(context, event, found),
+            _ => return self.handle_stream(context, memo, event, found),
         };
         for (side, beginning) in [Side::Originator, Side::Responder].into_iter().zip(&first) {
             match beginning {
                 Beginning::Gap(bytes) => {
                     let bytes = *bytes;
-                    self.handle_stream(context, StreamEvent::Gap { side, bytes }, found);
+                    self.handle_stream(context, memo, StreamEvent::Gap { side, bytes }, found);
                 }
                 Beginning::Bytes(bytes) if !bytes.is_empty() => {
-                    self.handle_stream(context, StreamEvent::Data { side, bytes }, found);
+                    self.handle_stream(context, memo, StreamEvent::Data { side, bytes }, found);
                 }
                 Beginning::Bytes(_) => {}
             }
         }
-        self.handle_stream(context, event, found);
+        self.handle_stream(context, memo, event, found);
     }
 
     fn obey(&mut self, verdict: Verdict, context: Context<'_>, found: &mut Vec<Found>) {
@@ -258,6 +288,7 @@ enum Probed {
     Open,
     Tls,
     Http,
+    OpenVpn,
     Nobodys,
 }
 
@@ -274,7 +305,11 @@ fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
             let probed = match (tls, HttpInspector::probe(side, held)) {
                 (Probe::Mine, _) => Probed::Tls,
                 (_, Probe::Mine) => Probed::Http,
-                (Probe::NotMine, Probe::NotMine) => Probed::Nobodys,
+                (Probe::NotMine, Probe::NotMine) => match OpenVpnInspector::probe(side, held) {
+                    Probe::Mine => Probed::OpenVpn,
+                    Probe::Open => return Probed::Open,
+                    Probe::NotMine => Probed::Nobodys,
+                },
                 _ => return Probed::Open,
             };
             // The event itself is handed on.
@@ -295,8 +330,9 @@ fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
 /// Protocols that turn to TLS do so early, after a greeting and a few commands.
 const PIECES_UNTIL_TLS_MAX: u8 = 32;
 
-/// So many datagrams may come before the first packet with a long header, where QUIC is expected.
-const DATAGRAMS_UNTIL_QUIC_MAX: u8 = 8;
+/// So many datagrams may come before the first packet of QUIC with a long header, or the first
+/// hello of DTLS, which follows a dozen of STUN in WebRTC (RFC 8842).
+const DATAGRAMS_UNTIL_KNOWN_MAX: u8 = 32;
 
 /// No probe needs more of a stream's beginning than this.
 const PROBE_BYTES_MAX: usize = if TlsInspector::PROBE_BYTES > HttpInspector::PROBE_BYTES {
@@ -315,3 +351,5 @@ pub fn is_dns_answer_first(packet: &Packet, keyed: &Keyed, bytes: &[u8]) -> bool
         && !keyed.dst.addr.is_multicast()
         && is_answer(payload())
 }
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use super::steer::{Content, Steered};
 use crate::flow::key::Keyed;
 use crate::flow::table::{Entry, Table};
 use crate::flow::{Flow, Ingress};
+use crate::inspect::tls::Memo;
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
 use crate::net::Neighbour;
@@ -27,6 +28,7 @@ pub struct Shard {
     number: u8,
     flows: Table<Inspection>,
     neighbours: Neighbours,
+    memo: Memo,
     /// What it saw.
     pub counters: Counters,
 }
@@ -59,6 +61,7 @@ impl Shard {
             number,
             flows: Table::default(),
             neighbours: Neighbours::default(),
+            memo: Memo::default(),
             counters: Counters::default(),
         }
     }
@@ -206,6 +209,7 @@ impl Shard {
         };
         let payload = bytes.get(packet.payload.clone()).unwrap_or_default();
         let Entry { flow, attached, .. } = entry;
+        let memo = &mut self.memo;
         let (mut found, mut weirds) = (Vec::new(), Vec::new());
         let outcome = flow.handle_packet(
             ingress,
@@ -214,7 +218,7 @@ impl Shard {
             payload,
             &mut weirds,
             &mut |event| {
-                attached.handle_stream(context, event, &mut found);
+                attached.handle_stream(context, memo, event, &mut found);
             },
         );
         if let Some(syn) = attached.handshake.take(flow, keyed.src, packet, bytes) {
@@ -224,7 +228,7 @@ impl Shard {
         if matches!(packet.transport, packet::Transport::Udp { .. }) {
             let side = flow.side_of(keyed.src);
             let complete = payload.len() >= packet.payload_len as usize;
-            attached.handle_datagram(context, side, payload, complete, &mut found);
+            attached.handle_datagram(context, memo, side, payload, complete, &mut found);
         }
         if ingress.keep && !attached.is_reading() {
             held_delta += flow.forget_bytes();
@@ -325,8 +329,9 @@ impl Shard {
         };
         let mut found = Vec::new();
         let Entry { flow, attached, .. } = &mut entry;
+        let memo = &mut self.memo;
         let freed = flow.finish_streams(&mut |event| {
-            attached.handle_stream(context, event, &mut found);
+            attached.handle_stream(context, memo, event, &mut found);
         });
         self.counters.hold(freed);
         attached.finish(context, &mut found);
@@ -360,6 +365,9 @@ impl Counters {
         let fact = match found {
             Found::Tls(session) => {
                 count("ssl");
+                if session.ech.is_some() {
+                    count("ssl_ech");
+                }
                 entry.flow.is_patient |= session.established;
                 Fact::Tls(session)
             }

@@ -19,14 +19,17 @@ const FREE: Schema = Schema {
         Column {
             name: "a",
             kind: "string",
+            json_only: false,
         },
         Column {
             name: "b.c",
             kind: "vector[string]",
+            json_only: false,
         },
         Column {
             name: "d",
             kind: "string",
+            json_only: false,
         },
     ],
     bounds: Bounds::DEFAULT,

@@ -1,7 +1,8 @@
 //! From a row to a line of tab-separated values as Zeek writes them.
 //!
 //! Column order and types come from the schema. A line holds exactly as many tabs as the schema has
-//! columns, less one, and no other control byte whatever the row holds, and it is never empty.
+//! columns that are not for JSON only, less one, and no other control byte whatever the row holds,
+//! and it is never empty.
 
 use super::calendar::DateTime;
 use super::cut::Cut;
@@ -48,7 +49,11 @@ pub fn write_trailer(closed_at: Timestamp, out: &mut Vec<u8>) {
 pub fn write_row(row: &dyn Row, out: &mut Vec<u8>) {
     let start = out.len();
     let mut cut = Cut::new(row.schema().bounds);
+    let mut columns = row.schema().columns.iter();
     row.values(&mut |value| {
+        if columns.next().is_some_and(|column| column.json_only) {
+            return;
+        }
         if out.len() > start {
             out.push(b'\t');
         }
@@ -71,7 +76,7 @@ fn write_names(
     out: &mut Vec<u8>,
 ) {
     out.extend_from_slice(intro);
-    for column in schema.columns {
+    for column in schema.positional() {
         out.push(b'\t');
         out.extend_from_slice(name(column).as_bytes());
     }

@@ -6,6 +6,7 @@
 //! one message a direction; time by the length of a message.
 
 mod domain;
+mod ech;
 mod fault;
 mod matching;
 mod message;

@@ -70,7 +70,10 @@ fn read_parameters(binding: &mut ServiceBinding, parameters: &[u8]) -> Result<()
                     .hints
                     .extend(value.chunks_exact(size).filter_map(address).take(room));
             }
-            5 => binding.ech = true,
+            5 => {
+                binding.ech = true;
+                binding.ech_configs = super::ech::configs(value);
+            }
             _ => {}
         }
     }

@@ -185,7 +185,7 @@ impl HttpInspector {
                 },
                 Phase::Body(body) => {
                     let taken = body.take(bytes);
-                    direction.content += taken.content;
+                    direction.content = direction.content.saturating_add(taken.content);
                     bytes = bytes.get(taken.bytes..).unwrap_or_default();
                     if taken.bad_size {
                         found.push(Found::Weird(Weird::HttpBadChunkSize, Default::default()));

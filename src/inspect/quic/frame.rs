@@ -12,6 +12,8 @@ mod kind {
     pub const ACK: u64 = 0x02;
     pub const ACK_ECN: u64 = 0x03;
     pub const CRYPTO: u64 = 0x06;
+    /// CRYPTO in Google's own framing (Q050); in RFC 9000 no frame of an Initial packet.
+    pub const CRYPTO_GOOGLE: u64 = 0x08;
     pub const CLOSE: u64 = 0x1c;
 }
 
@@ -41,7 +43,7 @@ pub fn next_frame<'a>(reader: &mut Reader<'a>) -> Option<Frame<'a>> {
                 }
             }
         }
-        kind::CRYPTO => {
+        kind::CRYPTO | kind::CRYPTO_GOOGLE => {
             let offset = varint(reader)?;
             let len = usize::try_from(varint(reader)?).ok()?;
             let bytes = reader.take(len)?;

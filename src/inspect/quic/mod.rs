@@ -1,13 +1,18 @@
 //! From the datagrams of a UDP flow to QUIC sessions and the TLS session they carry.
 //!
 //! Opens Initial packets, whose keys anybody can derive, and reads the hellos in them; of all other
-//! packets it reads the header. Google's QUIC from before it spoke TLS is named by its version and
-//! not read. Holds the keys and the open hello of two directions, at most
-//! [`crypto::HELD_MAX`] bytes each, and none of it once the hellos are read; after that a datagram
-//! costs a look at its header.
+//! packets it reads the header. Google's QUIC from before it spoke TLS is in [`google`]. Holds the
+//! keys and the open hello of two directions, at most [`HELD_MAX`](super::pieces::HELD_MAX) bytes
+//! each, and none of it once the hellos are read; after that a datagram costs a look at its header.
+//!
+//! A session that moves to other addresses (RFC 9000, section 9) is not followed: flows are told
+//! apart by addresses before they get here, and packets with a short header show nobody how long
+//! their connection identifier is. The new flow is in `conn.log` alone.
 
 mod crypto;
 mod frame;
+pub mod google;
+mod handshake;
 mod packet;
 mod protection;
 mod version;
@@ -16,16 +21,16 @@ pub use packet::opens;
 pub use version::version_name;
 
 use crate::fingerprint::{Carrier, Reader, hex};
-use crate::inspect::tls::{Fault, Session};
+use crate::inspect::tls::{Fault, Memo, Output, Session};
 use crate::inspect::{Context, DatagramInspector, Found, Verdict};
 use crate::net::Side;
 use crate::observe::QuicSession;
 use crate::weird::Weird;
 use bstr::BString;
-use crypto::CryptoStream;
+use crypto::next_message;
 use frame::{Frame, next_frame};
+use handshake::{Handshake, Opened};
 use packet::{Kind, LongPacket, Next};
-use protection::InitialKeys;
 use serde::{Deserialize, Serialize};
 
 /// Whether QUIC is expected at the responder's `port`: HTTP/3 and, of RFC 9250 and its drafts, DNS.
@@ -39,24 +44,8 @@ const HISTORY_MAX: usize = 100;
 /// Sessions that are told of one flow: a Retry, a close and an unfamiliar version each begin anew.
 const SESSIONS_MAX: u8 = 8;
 
-/// Initial packets of one flow that are tried to open; a handshake has less than a dozen.
-const OPENED_MAX: u16 = 256;
-
-/// What can be read in clear, until the hellos are read.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Handshake {
-    /// The destination that the client chose first, which all keys follow from.
-    dcid: Option<Vec<u8>>,
-    /// Keys of either direction, with the version that they belong to.
-    keys: [Option<(u32, InitialKeys)>; 2],
-    streams: [CryptoStream; 2],
-    /// Whose hello is read: as in Zeek, what that side repeats is not opened.
-    read: [bool; 2],
-    /// How many Initial packets were tried.
-    tried: u16,
-}
-
-/// The QUIC inspector of one UDP flow. The client is whoever opened the flow.
+/// The QUIC inspector of one UDP flow. The client is whoever opened the flow, unless an Initial
+/// packet proves the other to be; sides here are theirs, not the flow's.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct QuicInspector {
     /// None once the hellos are read, or given up.
@@ -73,16 +62,8 @@ pub struct QuicInspector {
     /// Packets with a short header, of either direction.
     short: [u64; 2],
     told: u8,
-}
-
-impl Handshake {
-    /// Forgets everything but the work that was done.
-    fn restart(&mut self) {
-        *self = Handshake {
-            tried: self.tried,
-            ..Handshake::default()
-        };
-    }
+    /// The client is the responder.
+    flipped: bool,
 }
 
 impl Default for QuicInspector {
@@ -97,6 +78,7 @@ impl Default for QuicInspector {
             history: String::new(),
             short: [0; 2],
             told: 0,
+            flipped: false,
         }
     }
 }
@@ -112,12 +94,45 @@ impl QuicInspector {
         self.tls.is_greeted()
     }
 
+    /// Takes one datagram's payload, with what the shard has read before.
+    pub fn read_datagram(
+        &mut self,
+        context: Context<'_>,
+        memo: &mut Memo,
+        side: Side,
+        payload: &[u8],
+        found: &mut Vec<Found>,
+    ) -> Verdict {
+        let mut side = if self.flipped { side.peer() } else { side };
+        let mut rest = payload;
+        while let Some(next) = packet::next(&mut rest) {
+            match next {
+                Next::Long(packet) => {
+                    let handshake = self.handshake.as_mut().filter(|_| !self.flipped);
+                    if handshake.is_some_and(|h| h.is_flipped(side, &packet)) {
+                        side = side.peer();
+                        self.flip();
+                    }
+                    self.handle_long(context, side, &packet, &mut Output { memo, found })
+                }
+                Next::Short => self.count_short(side),
+                Next::Discarded => self.see(side, b'X'),
+                Next::Malformed => {}
+            }
+        }
+        if self.told < SESSIONS_MAX {
+            Verdict::More
+        } else {
+            Verdict::Done
+        }
+    }
+
     fn handle_long(
         &mut self,
         context: Context<'_>,
         side: Side,
         packet: &LongPacket<'_>,
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) {
         let letter = match packet.kind {
             Kind::Negotiation if side == Side::Responder => return self.restart(),
@@ -133,17 +148,26 @@ impl QuicInspector {
         self.see(side, letter);
         match packet.kind {
             Kind::Initial => {
-                if let Some(frames) = self.unprotect(side, packet) {
-                    self.read_frames(context, side, &frames, found);
+                let Some(handshake) = &mut self.handshake else {
+                    return;
+                };
+                match handshake.unprotect(side, packet) {
+                    Opened::Frames(frames) => self.read_frames(context, side, &frames, out),
+                    Opened::Nothing => {}
+                    Opened::TooMany => self.handshake = None,
                 }
             }
-            Kind::ZeroRtt => self.remember_dcid(side, packet),
+            Kind::ZeroRtt => {
+                if let Some(handshake) = &mut self.handshake {
+                    handshake.remember_dcid(side, packet);
+                }
+            }
             Kind::Retry => {
                 // The client goes on with a destination that the server chose (RFC 9001, 5.2).
                 self.restart();
-                self.tell(found);
+                self.tell(out.found);
             }
-            Kind::Unfamiliar => self.tell(found),
+            Kind::Unfamiliar => self.tell(out.found),
             Kind::Handshake | Kind::Negotiation => {}
         }
     }
@@ -177,48 +201,13 @@ impl QuicInspector {
         }
     }
 
-    fn remember_dcid(&mut self, side: Side, packet: &LongPacket<'_>) {
-        if let (Some(handshake), Side::Originator) = (&mut self.handshake, side) {
-            handshake.dcid.get_or_insert_with(|| packet.dcid.to_vec());
-        }
-    }
-
-    /// The frames of an Initial packet, where its keys are known.
-    fn unprotect(&mut self, side: Side, packet: &LongPacket<'_>) -> Option<Vec<u8>> {
-        self.remember_dcid(side, packet);
-        let handshake = self.handshake.as_mut()?;
-        if handshake.read[side.index()] {
-            return None;
-        }
-        handshake.tried += 1;
-        if handshake.tried >= OPENED_MAX {
-            self.handshake = None;
-            return None;
-        }
-        let dcid = handshake.dcid.as_ref()?;
-        let keys = &mut handshake.keys[side.index()];
-        if keys
-            .as_ref()
-            .is_none_or(|(version, _)| *version != packet.version)
-        {
-            let derived = InitialKeys::derive(packet.version, dcid, side)?;
-            *keys = Some((packet.version, derived));
-        }
-        if let Some((_, keys)) = keys
-            && let Some(frames) = keys.open(packet)
-        {
-            return Some(frames);
-        }
-        // The first datagram may have been missed, or be of a handshake that was given up.
-        if side == Side::Responder || *dcid == packet.dcid {
-            return None;
-        }
-        let derived = InitialKeys::derive(packet.version, packet.dcid, side)?;
-        let frames = derived.open(packet)?;
-        handshake.restart();
-        handshake.dcid = Some(packet.dcid.to_vec());
-        handshake.keys[side.index()] = Some((packet.version, derived));
-        Some(frames)
+    /// The flow begins with what the server said: the client is who was taken for the server.
+    fn flip(&mut self) {
+        self.flipped = true;
+        self.open = None;
+        self.history.clear();
+        self.restart();
+        self.retried = false;
     }
 
     fn read_frames(
@@ -226,7 +215,7 @@ impl QuicInspector {
         context: Context<'_>,
         side: Side,
         frames: &[u8],
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) {
         let mut reader = Reader::new(frames);
         while let Some(frame) = next_frame(&mut reader) {
@@ -235,11 +224,11 @@ impl QuicInspector {
                     if let Some(handshake) = &mut self.handshake {
                         handshake.streams[side.index()].insert(offset, bytes);
                     }
-                    self.read_messages(context, side, found);
+                    self.read_messages(context, side, out);
                 }
                 Frame::Close => {
                     self.see(side, b'C');
-                    self.tell(found);
+                    self.tell(out.found);
                 }
                 Frame::Other => {}
             }
@@ -247,20 +236,35 @@ impl QuicInspector {
     }
 
     /// Reads the handshake messages that are complete.
-    fn read_messages(&mut self, context: Context<'_>, side: Side, found: &mut Vec<Found>) {
+    fn read_messages(&mut self, context: Context<'_>, side: Side, out: &mut Output<'_>) {
         let max = context.limits.tls_handshake_bytes_max;
         while let Some(handshake) = &mut self.handshake {
-            let fault = match handshake.streams[side.index()].next_message(max) {
+            let head = handshake.streams[side.index()].head();
+            if google::Hello::begins(head) {
+                return self.read_google_hello(side);
+            }
+            let fault = match next_message(&mut handshake.streams[side.index()], max) {
                 Ok(None) => return,
-                Ok(Some((kind, body))) => {
-                    self.read_message(context, side, kind, &body, found).err()
-                }
+                Ok(Some((kind, body))) => self.read_message(context, side, kind, &body, out).err(),
                 Err(()) => Some(Fault(Weird::TlsHandshakeTooLong, "QUIC")),
             };
             if let Some(Fault(weird, detail)) = fault {
-                found.push(Found::Weird(weird, BString::from(detail)));
-                self.conclude(found);
+                out.found.push(Found::Weird(weird, BString::from(detail)));
+                self.conclude(out.found);
             }
+        }
+    }
+
+    /// Reads Google's own hello, which versions from Q050 on protect like one of TLS.
+    fn read_google_hello(&mut self, side: Side) {
+        let (Some(handshake), Some(session)) = (&self.handshake, &mut self.open) else {
+            return;
+        };
+        if let Some(hello) = google::Hello::parse(handshake.streams[side.index()].head()) {
+            session.server_name = hello.server_name.map(BString::from);
+            session.user_agent = hello.user_agent.map(BString::from);
+            self.see(side, b'S');
+            self.handshake = None;
         }
     }
 
@@ -270,12 +274,12 @@ impl QuicInspector {
         side: Side,
         kind: u8,
         body: &[u8],
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         if std::mem::take(&mut self.retried) {
             self.tls = Session::new(Carrier::Quic);
         }
-        self.tls.handle_message(context, side, kind, body, found)?;
+        self.tls.handle_message(context, side, kind, body, out)?;
         self.see(side, b'S');
         if let Some(handshake) = &mut self.handshake {
             handshake.read[side.index()] = true;
@@ -289,7 +293,7 @@ impl QuicInspector {
             session.client_protocol = alpn.first().cloned();
         }
         if side == Side::Responder && !self.tls.is_retrying() {
-            self.conclude(found);
+            self.conclude(out.found);
         }
         Ok(())
     }
@@ -348,20 +352,7 @@ impl DatagramInspector for QuicInspector {
         _complete: bool,
         found: &mut Vec<Found>,
     ) -> Verdict {
-        let mut rest = payload;
-        while let Some(next) = packet::next(&mut rest) {
-            match next {
-                Next::Long(packet) => self.handle_long(context, side, &packet, found),
-                Next::Short => self.count_short(side),
-                Next::Discarded => self.see(side, b'X'),
-                Next::Malformed => {}
-            }
-        }
-        if self.told < SESSIONS_MAX {
-            Verdict::More
-        } else {
-            Verdict::Done
-        }
+        self.read_datagram(context, &mut Memo::default(), side, payload, found)
     }
 
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {

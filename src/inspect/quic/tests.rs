@@ -1,6 +1,8 @@
 //! The vectors of RFC 9001 and RFC 9369, and sessions made with the keys they prove.
 
+use super::protection::InitialKeys;
 use super::*;
+use crate::inspect::pieces::{HELD_MAX, PIECES_MAX, Pieces};
 use crate::limits::Limits;
 use crate::observe::TlsSession;
 use crate::time::Timestamp;
@@ -370,6 +372,50 @@ fn an_unfamiliar_version_is_named_and_a_negotiated_one_is_read() {
 }
 
 #[test]
+fn googles_own_hello_is_read_from_protected_packets() {
+    let version = u32::from_be_bytes(*b"Q050");
+    let keys = InitialKeys::derive(version, &DCID, Originator).unwrap();
+    let value = b"www.example.org";
+    let tags = [
+        &b"CHLO\x01\0\0\0SNI\0"[..],
+        &[value.len() as u8, 0, 0, 0],
+        value,
+    ]
+    .concat();
+    let mut frames = [&[8, 0, tags.len() as u8][..], &tags].concat();
+    frames.resize(1000, 0);
+    let header = [&[0xc0][..], b"Q050\x08", &DCID, &[0, 0, 0x43, 0xf9, 1]].concat();
+    let told = tell(&[(Originator, seal(&keys, &header, &frames))]);
+    assert_eq!(told.quic[0].server_name, Some("www.example.org".into()));
+    assert_eq!(histories(&told), ["IS"]);
+    assert!(told.tls.is_empty() && told.weirds.is_empty());
+}
+
+#[test]
+fn a_flow_that_begins_with_the_server_is_turned_round() {
+    let script = [
+        (
+            Originator,
+            initial(Responder, &DCID, 0, &crypto_frame(0, &server_hello())),
+        ),
+        (
+            Responder,
+            initial(Originator, &DCID, 0, &crypto_frame(0, &client_hello())),
+        ),
+        (
+            Originator,
+            initial(Responder, &DCID, 1, &crypto_frame(0, &server_hello())),
+        ),
+    ];
+    let told = tell(&script);
+    assert_eq!(histories(&told), ["ISis"]);
+    assert_eq!(told.quic[0].server_name, Some("example.com".into()));
+    let dcid = told.quic[0].client_initial_dcid.as_deref();
+    assert_eq!(dcid, Some("8394c8f03e515708"));
+    assert_eq!((told.tls.len(), told.tls[0].cipher), (1, Some(0x1301)));
+}
+
+#[test]
 fn a_first_packet_that_was_missed_does_not_hide_the_hello() {
     let zero_rtt = [&[0xd0, 0, 0, 0, 1, 4][..], &[1; 4], &[0, 2, 9, 9]].concat();
     let told = tell(&[
@@ -398,7 +444,9 @@ fn versions_have_zeeks_names() {
         (0x6b33_43cf, "quicv2"),
         (0xff00_001d, "draft-29"),
         (0xface_b002, "mvfst (faceb002)"),
-        (0x5130_3436, "unknown-51303436"),
+        (0x5130_3436, "Q046"),
+        (0x5430_3531, "T051"),
+        (0x5130_3a36, "unknown-51303a36"),
     ] {
         assert_eq!(version_name(version), name);
     }
@@ -406,19 +454,19 @@ fn versions_have_zeeks_names() {
 
 #[test]
 fn a_stream_holds_no_more_than_its_bound() {
-    let mut stream = CryptoStream::default();
+    let mut stream = Pieces::default();
     for n in 1..2000u64 {
         stream.insert(n * 100, &[7; 90]);
     }
     let saved = postcard::to_allocvec(&stream).unwrap().len();
-    assert!(saved < crypto::PIECES_MAX * 100, "{saved}");
+    assert!(saved < PIECES_MAX * 100, "{saved}");
     stream.insert(u64::MAX - 1, &[7; 9]);
-    let mut stream = CryptoStream::default();
+    let mut stream = Pieces::default();
     for n in 0..2000u64 {
         stream.insert(n * 100, &[0xff; 100]);
     }
-    assert!(postcard::to_allocvec(&stream).unwrap().len() < crypto::HELD_MAX + 32);
-    assert_eq!(stream.next_message(1 << 20), Err(()));
+    assert!(postcard::to_allocvec(&stream).unwrap().len() < HELD_MAX + 32);
+    assert_eq!(next_message(&mut stream, 1 << 20), Err(()));
 }
 
 fn side(responder: bool) -> Side {

@@ -1,12 +1,18 @@
 //! From a version number to its name and to what of the wire format hangs on it.
 //!
-//! Knows versions 1 and 2, the drafts that were deployed, and Facebook's own numbers for two of
-//! them. Google's QUIC from before it spoke TLS has no name here and is not read.
+//! Knows versions 1 and 2, the drafts that were deployed, Facebook's own numbers for two of them,
+//! and of Google's own those that protect their Initial packets: Q050 with its own handshake, T050
+//! and T051 with that of TLS.
 
+use super::google;
 use std::borrow::Cow;
 
 /// Version 2 (RFC 9369); version 1 is 1.
 pub const V2: u32 = 0x6b33_43cf;
+
+const Q050: u32 = u32::from_be_bytes(*b"Q050");
+const T050: u32 = u32::from_be_bytes(*b"T050");
+const T051: u32 = u32::from_be_bytes(*b"T051");
 
 /// Not a version: the packet negotiates one (RFC 9000, section 17.2.1).
 pub const NEGOTIATION: u32 = 0;
@@ -39,6 +45,20 @@ const SALT_22: Salt = [
     0x7a, 0x02, 0x64, 0x4a,
 ];
 
+/// Q050, T050 and T051: constants of Chromium.
+const SALT_Q050: Salt = [
+    0x50, 0x45, 0x74, 0xef, 0xd0, 0x66, 0xfe, 0x2f, 0x9d, 0x94, 0x5c, 0xfc, 0xdb, 0xd3, 0xa7, 0xf0,
+    0xd3, 0xb5, 0x6b, 0x45,
+];
+const SALT_T050: Salt = [
+    0x7f, 0xf5, 0x79, 0xe5, 0xac, 0xd0, 0x72, 0x91, 0x55, 0x80, 0x30, 0x4c, 0x43, 0xa2, 0x36, 0x7c,
+    0x60, 0x48, 0x83, 0x10,
+];
+const SALT_T051: Salt = [
+    0x7a, 0x4e, 0xde, 0xf4, 0xe7, 0xcc, 0xee, 0x5f, 0xa4, 0x50, 0x6c, 0x19, 0x12, 0x4f, 0xc8, 0xcc,
+    0xda, 0x6e, 0x03, 0x3d,
+];
+
 /// The salt of the Initial secrets; none for a version that is not known.
 pub fn salt(version: u32) -> Option<&'static [u8]> {
     Some(match version {
@@ -47,17 +67,25 @@ pub fn salt(version: u32) -> Option<&'static [u8]> {
         0xff00_001d..=0xff00_0020 => &SALT_29,
         0xff00_0017..=0xff00_001c | 0xface_b002 | 0xface_b00e => &SALT_23,
         0xff00_0016 | 0xface_b001 => &SALT_22,
+        Q050 => &SALT_Q050,
+        T050 => &SALT_T050,
+        T051 => &SALT_T051,
         _ => return None,
     })
 }
 
-/// As Zeek names it.
+/// As Zeek names it; Google's own, which Zeek does not read, by their four characters.
 pub fn version_name(version: u32) -> Cow<'static, str> {
     match version {
         1 => "1".into(),
         V2 => "quicv2".into(),
         0xff00_0016..=0xff00_0022 => format!("draft-{}", version & 0xff).into(),
         0xface_b001 | 0xface_b002 | 0xface_b00e => format!("mvfst ({version:x})").into(),
+        T050 => "T050".into(),
+        T051 => "T051".into(),
+        own if google::is_own_version(own) => {
+            format!("Q{}", String::from_utf8_lossy(&own.to_be_bytes()[1..])).into()
+        }
         _ => format!("unknown-{version:x}").into(),
     }
 }

@@ -5,7 +5,6 @@
 //! the certificate.
 
 use super::distinguished_name::name_text;
-use crate::fingerprint::hex;
 use crate::observe::Certificate;
 use crate::time::Timestamp;
 use bstr::{BString, ByteSlice};
@@ -17,12 +16,8 @@ use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
-/// SHA-256 of a certificate's DER in hexadecimal: its name in every log.
-pub fn fingerprint(der: &[u8]) -> Box<str> {
-    hex(ring::digest::digest(&ring::digest::SHA256, der).as_ref()).into()
-}
-
 /// A certificate and the names it vouches for.
+#[derive(Clone, Debug)]
 pub struct ParsedCertificate {
     /// What the log says.
     pub certificate: Certificate,
@@ -30,14 +25,15 @@ pub struct ParsedCertificate {
     pub names: Vec<BString>,
 }
 
-/// Reads one certificate; none where it is not X.509. Whose it is, the caller fills in.
-pub fn parse(at: Timestamp, der: &[u8]) -> Option<ParsedCertificate> {
+/// Reads one certificate, whose SHA-256 in hexadecimal is its name in every log; none where it is
+/// not X.509. Whose it is, the caller fills in.
+pub fn parse(at: Timestamp, fingerprint: &str, der: &[u8]) -> Option<ParsedCertificate> {
     let (_, parsed) = X509Certificate::from_der(der).ok()?;
     let seconds = |time: i64| Timestamp::from_parts(time, 0);
     let key = Key::read(parsed.public_key());
     let mut certificate = Certificate {
         at,
-        fingerprint: fingerprint(der),
+        fingerprint: fingerprint.into(),
         version: u64::from(parsed.version().0).saturating_add(1),
         serial: serial_text(parsed.raw_serial()).into(),
         subject: name_text(parsed.subject()),

@@ -6,7 +6,7 @@
 //! linear in the message.
 
 use crate::fingerprint::{Carrier, ClientOffer, Extensions, Reader, Words, is_grease};
-use crate::observe::HelloTraits;
+use crate::observe::{EchOffer, HelloTraits};
 
 /// Extension types (IANA, "TLS ExtensionType Values"; application settings: Chromium).
 pub(super) mod extension {
@@ -24,6 +24,7 @@ pub(super) mod extension {
     pub const APPLICATION_SETTINGS_OLD: u16 = 17513;
     pub const APPLICATION_SETTINGS: u16 = 17613;
     pub const ENCRYPTED_CLIENT_HELLO: u16 = 0xfe0d;
+    pub const ENCRYPTED_SERVER_NAME: u16 = 0xffce;
 }
 
 /// A ClientHello (RFC 8446, section 4.1.2; RFC 6347, section 4.2.1 for DTLS), as slices of its
@@ -40,6 +41,8 @@ pub struct ClientHello<'a> {
     pub ticket: bool,
     /// Whether a pre-shared key is presented.
     pub pre_shared_key: bool,
+    /// An encrypted server name; none of an inner hello.
+    pub ech: Option<EchOffer>,
     alpn: &'a [u8],
 }
 
@@ -100,6 +103,13 @@ impl<'a> ClientHello<'a> {
                 self.alpn = only_vector(body)?;
                 self.offer.first_alpn = names(self.alpn).next();
             }
+            // type outer, cipher suite, identifier (RFC 9849, section 5)
+            extension::ENCRYPTED_CLIENT_HELLO => {
+                if let [0, _, _, _, _, config_id, ..] = *body {
+                    self.ech = Some(EchOffer::Ech { config_id });
+                }
+            }
+            extension::ENCRYPTED_SERVER_NAME => self.ech = Some(EchOffer::Esni),
             extension::SESSION_TICKET => self.ticket = !body.is_empty(),
             extension::PRE_SHARED_KEY => self.pre_shared_key = true,
             extension::SUPPORTED_VERSIONS => {

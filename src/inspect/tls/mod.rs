@@ -8,15 +8,17 @@
 mod certificate;
 mod distinguished_name;
 mod hello;
+mod memo;
 mod names;
 mod record;
 mod server;
 mod session;
 
 pub use hello::ClientHello;
+pub use memo::Memo;
 pub use names::{alert_name, cipher_name, curve_name, version_name};
 pub use server::ServerHello;
-pub use session::{Fault, Session};
+pub use session::{Fault, Output, Session};
 
 use crate::fingerprint::Reader;
 use crate::flow::stream::StreamEvent;
@@ -100,9 +102,65 @@ impl TlsInspector {
         matches!(segment, [22, 3, 0..=3, _, _, 1, 0, _, _, 3, 0..=3, ..])
     }
 
+    /// Where in `segment` a TLS session begins, if any does: at its front, or behind MySQL's
+    /// request for one, a packet of 32 bytes that the same segment may hold.
+    pub fn session_start(segment: &[u8]) -> Option<usize> {
+        if TlsInspector::opens_session(segment) {
+            return Some(0);
+        }
+        let behind = segment.strip_prefix(&[32, 0, 0, 1])?.get(32..)?;
+        TlsInspector::opens_session(behind).then(|| segment.len() - behind.len())
+    }
+
     /// Whether a hello was seen: the flow's service is `ssl` beyond doubt.
     pub fn is_confirmed(&self) -> bool {
         self.session.is_greeted()
+    }
+
+    /// Takes the next event of either direction, with what the shard has read before.
+    pub fn read_stream(
+        &mut self,
+        context: Context<'_>,
+        memo: &mut Memo,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) -> Verdict {
+        if self.over {
+            return Verdict::Done;
+        }
+        let outcome = match event {
+            StreamEvent::Data { side, bytes } => {
+                self.read(context, side, bytes, &mut Output { memo, found })
+            }
+            StreamEvent::Gap { side, bytes } => {
+                if self.directions[side.index()].skip(bytes) {
+                    self.end_sealed(side, found);
+                }
+                Ok(())
+            }
+            StreamEvent::End { side } => {
+                self.directions[side.index()].ended = true;
+                Ok(())
+            }
+        };
+        if let Err(Fault(weird, detail)) = outcome {
+            found.push(Found::Weird(weird, BString::from(detail)));
+            let seen = self.session.is_seen();
+            self.conclude(found);
+            return if seen {
+                Verdict::Done
+            } else {
+                Verdict::NotMine
+            };
+        }
+        if !self.over && self.is_spent() {
+            self.conclude(found);
+        }
+        if self.over {
+            Verdict::Done
+        } else {
+            Verdict::More
+        }
     }
 
     /// Reads what one side sent.
@@ -111,13 +169,13 @@ impl TlsInspector {
         context: Context<'_>,
         side: Side,
         mut bytes: &[u8],
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         while !self.over {
             match self.directions[side.index()].step(&mut bytes) {
                 Step::Starved => break,
                 Step::Header(header) => self.open_record(context, side, header)?,
-                Step::Body { bytes, last } => self.read_body(context, side, bytes, last, found)?,
+                Step::Body { bytes, last } => self.read_body(context, side, bytes, last, out)?,
             }
         }
         Ok(())
@@ -173,21 +231,21 @@ impl TlsInspector {
         side: Side,
         bytes: &[u8],
         last: bool,
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         let direction = &mut self.directions[side.index()];
         match (direction.body(), direction.content()) {
-            (Body::Sealed, _) if last => self.end_sealed(side, found),
+            (Body::Sealed, _) if last => self.end_sealed(side, out.found),
             (Body::Sealed, _) => {}
             (Body::Sslv2, _) => {
                 direction.held.extend_from_slice(bytes);
                 if last {
-                    self.read_sslv2(context, side, found)?;
+                    self.read_sslv2(context, side, out)?;
                 }
             }
             (Body::Clear, content::HANDSHAKE) => {
                 direction.held.extend_from_slice(bytes);
-                self.read_messages(context, side, found)?;
+                self.read_messages(context, side, out)?;
             }
             (Body::Clear, content::ALERT) => {
                 direction.held.extend_from_slice(bytes);
@@ -226,7 +284,7 @@ impl TlsInspector {
         &mut self,
         context: Context<'_>,
         side: Side,
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         let held = &mut self.directions[side.index()].held;
         let mut read = 0;
@@ -241,7 +299,7 @@ impl TlsInspector {
                 break;
             };
             self.session
-                .handle_message(context, side, *kind, body, found)?;
+                .handle_message(context, side, *kind, body, out)?;
             read += 4 + len;
         }
         held.drain(..read);
@@ -253,12 +311,12 @@ impl TlsInspector {
         &mut self,
         context: Context<'_>,
         side: Side,
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         let held = std::mem::take(&mut self.directions[side.index()].held);
         if held.first() == Some(&sslv2::SERVER_HELLO) {
             self.session.handle_sslv2_server_hello(context, side);
-            self.conclude(found);
+            self.conclude(out.found);
             return Ok(());
         }
         let session_id =
@@ -293,40 +351,7 @@ impl StreamInspector for TlsInspector {
         event: StreamEvent<'_>,
         found: &mut Vec<Found>,
     ) -> Verdict {
-        if self.over {
-            return Verdict::Done;
-        }
-        let outcome = match event {
-            StreamEvent::Data { side, bytes } => self.read(context, side, bytes, found),
-            StreamEvent::Gap { side, bytes } => {
-                if self.directions[side.index()].skip(bytes) {
-                    self.end_sealed(side, found);
-                }
-                Ok(())
-            }
-            StreamEvent::End { side } => {
-                self.directions[side.index()].ended = true;
-                Ok(())
-            }
-        };
-        if let Err(Fault(weird, detail)) = outcome {
-            found.push(Found::Weird(weird, BString::from(detail)));
-            let seen = self.session.is_seen();
-            self.conclude(found);
-            return if seen {
-                Verdict::Done
-            } else {
-                Verdict::NotMine
-            };
-        }
-        if !self.over && self.is_spent() {
-            self.conclude(found);
-        }
-        if self.over {
-            Verdict::Done
-        } else {
-            Verdict::More
-        }
+        self.read_stream(context, &mut Memo::default(), event, found)
     }
 
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {
@@ -353,4 +378,4 @@ fn sslv2_session(message: &[u8]) -> Option<&[u8]> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::inspect) mod tests;

@@ -6,9 +6,10 @@
 
 use super::certificate;
 use super::hello::{ClientHello, extension, server_alpn};
+use super::memo::{Fingerprints, Memo};
 use super::names::is_draft_version;
 use super::server::{ServerHello, certificate_chain, key_exchange_group};
-use crate::fingerprint::{Carrier, Reader, ja3, ja3s, ja4};
+use crate::fingerprint::{Carrier, Reader, ja3s};
 use crate::inspect::{Context, Found};
 use crate::net::Side;
 use crate::observe::TlsSession;
@@ -28,6 +29,15 @@ const HISTORY_MAX: usize = 100;
 /// Why the inspector gives up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault(pub Weird, pub &'static str);
+
+/// What reading needs beside the bytes.
+#[derive(Debug)]
+pub struct Output<'a> {
+    /// What was read before.
+    pub memo: &'a mut Memo,
+    /// Where findings go.
+    pub found: &'a mut Vec<Found>,
+}
 
 /// Handshake message types (IANA, "TLS HandshakeType").
 mod message {
@@ -89,7 +99,10 @@ impl Session {
 
     /// Whether application data before a cipher change means encryption: not in TLS 1.2 and before.
     pub fn seals_by_application_data(&self) -> bool {
-        !matches!(self.facts.version, Some(0x0002 | 0x0300..=0x0303))
+        !matches!(
+            self.facts.version,
+            Some(0x0002 | 0x0300..=0x0303 | 0xfefd | 0xfeff)
+        )
     }
 
     /// The server name and the ALPN protocols of the client's hello, so far.
@@ -162,18 +175,18 @@ impl Session {
         side: Side,
         kind: u8,
         body: &[u8],
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         let mut letter = letter(kind).ok_or(Fault(Weird::TlsMalformed, "unknown message"))?;
         match kind {
-            message::CLIENT_HELLO => self.read_client_hello(context, side, body)?,
+            message::CLIENT_HELLO => self.read_client_hello(context, side, body, out)?,
             message::SERVER_HELLO => {
                 self.read_server_hello(context, side, body)?;
                 if self.retrying {
                     letter = b'j';
                 }
             }
-            message::CERTIFICATE => self.read_certificates(context, side, body, found)?,
+            message::CERTIFICATE => self.read_certificates(context, side, body, out)?,
             message::SERVER_KEY_EXCHANGE => {
                 let group = |cipher| key_exchange_group(cipher, body);
                 self.facts.curve = self.facts.cipher.and_then(group).or(self.facts.curve);
@@ -185,11 +198,22 @@ impl Session {
         Ok(())
     }
 
+    /// A handshake message that was read before came again: only the history shows it.
+    pub fn handle_repetition(&mut self, context: Context<'_>, side: Side, kind: u8) {
+        let letter = match letter(kind) {
+            Some(b's') if self.retrying => b'j',
+            Some(letter) => letter,
+            None => return,
+        };
+        self.see(context, side, letter);
+    }
+
     fn read_client_hello(
         &mut self,
         context: Context<'_>,
         side: Side,
         body: &[u8],
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         let hello = ClientHello::parse(self.carrier, body)
             .ok_or(Fault(Weird::TlsMalformed, "client hello"))?;
@@ -198,6 +222,7 @@ impl Session {
         if let Some(name) = hello.server_name {
             self.facts.server_name = Some(name.into());
         }
+        self.facts.ech = hello.ech.or(self.facts.ech);
         self.pre_shared_key_seen |= hello.pre_shared_key;
         self.ticket_seen |= hello.ticket;
         self.remember_session(hello.session_id);
@@ -205,8 +230,8 @@ impl Session {
         // HelloRetryRequest.
         if self.facts.hello.is_none() {
             self.facts.hello = Some(hello.traits());
-            self.facts.ja3 = Some(ja3(&hello.offer));
-            self.facts.ja4 = Some(ja4(self.carrier, &hello.offer));
+            let Fingerprints { ja3, ja4 } = out.memo.fingerprints(self.carrier, &hello.offer);
+            (self.facts.ja3, self.facts.ja4) = (Some(ja3), Some(ja4));
             self.facts.client_alpn = hello.alpn().take(ALPN_MAX).map(BString::from).collect();
         }
         Ok(())
@@ -243,7 +268,7 @@ impl Session {
         self.facts.version = Some(version);
         // TLS 1.3 echoes the client's identifier whether it resumes or not.
         let echo = !self.session_id.is_empty() && self.session_id == hello.session_id;
-        if echo && version != 0x0304 && !is_draft_version(version) {
+        if echo && !matches!(version, 0x0304 | 0xfefc) && !is_draft_version(version) {
             self.facts.resumed = true;
         }
         self.retrying = hello.retry;
@@ -255,7 +280,7 @@ impl Session {
         context: Context<'_>,
         side: Side,
         body: &[u8],
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) -> Result<(), Fault> {
         let fault = Fault(Weird::TlsMalformed, "certificate list");
         let (chain, whole) = certificate_chain(body).ok_or(fault)?;
@@ -268,7 +293,7 @@ impl Session {
                 break;
             }
             self.certificates += 1;
-            self.read_certificate(context, client, der, found);
+            self.read_certificate(context, client, der, out);
         }
         Ok(())
     }
@@ -278,16 +303,17 @@ impl Session {
         context: Context<'_>,
         client: bool,
         der: &[u8],
-        found: &mut Vec<Found>,
+        out: &mut Output<'_>,
     ) {
         // As in Zeek, both lists are there once either side sent a certificate.
         let server_chain = self.facts.cert_chain_fps.get_or_insert_default();
         let client_chain = self.facts.client_cert_chain_fps.get_or_insert_default();
         let chain = if client { client_chain } else { server_chain };
         let leaf = chain.is_empty();
-        chain.push(certificate::fingerprint(der));
-        let Some(parsed) = certificate::parse(context.at, der) else {
-            found.push(Found::Weird(
+        let (fingerprint, parsed) = out.memo.certificate(context.at, der);
+        chain.push(fingerprint);
+        let Some(parsed) = parsed else {
+            out.found.push(Found::Weird(
                 Weird::CertificateMalformed,
                 BString::default(),
             ));
@@ -302,7 +328,7 @@ impl Session {
             self.facts.issuer = Some(certificate.issuer.clone());
             self.facts.certificate_names = parsed.names;
         }
-        found.push(Found::Certificate(Box::new(certificate)));
+        out.found.push(Found::Certificate(Box::new(certificate)));
     }
 
     /// Keeps the identifier that the client would resume; thirty-two zero bytes are none (as in

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::inspect::dns::domain::{HOPS_MAX, Names};
+use crate::observe::EchConfig;
 
 fn join(parts: &[&[u8]]) -> Vec<u8> {
     parts.concat()
@@ -134,6 +135,44 @@ fn https_records_offer_protocols_hints_and_ech() {
     let alias = answered(64, &join(&[&[0, 0], &labels("Svc.Example")]));
     assert_eq!(alias.service_bindings[0].target, "Svc.Example");
     assert!(!alias.service_bindings[0].ech);
+}
+
+/// An ECHConfig (RFC 9849, section 4).
+fn ech_config(version: [u8; 2], config_id: u8, public_name: &[u8]) -> Vec<u8> {
+    let contents = join(&[
+        &[config_id, 0, 32, 0, 4, 1, 2, 3, 4, 0, 4, 0, 1, 0, 1, 0],
+        &[public_name.len() as u8],
+        public_name,
+        &[0, 0],
+    ]);
+    join(&[&version, &[0, contents.len() as u8], &contents])
+}
+
+#[test]
+fn ech_configurations_tell_identifier_and_public_name() {
+    let list = join(&[
+        &ech_config([0xfe, 0x0a], 1, b"old.example"),
+        &ech_config([0xfe, 0x0d], 7, b"Front.example"),
+        &ech_config([0xfe, 0x0d], 8, b"b.example"),
+    ]);
+    let told = |list: &[u8]| {
+        let len = list.len() as u8 + 2;
+        let data = join(&[&[0, 1, 0, 0, 5, 0, len], &[0, len - 2], list]);
+        let binding = answered(65, &data).service_bindings.remove(0);
+        assert!(binding.ech);
+        let told = |config: EchConfig| (config.config_id, config.public_name.to_string());
+        binding
+            .ech_configs
+            .into_iter()
+            .map(told)
+            .collect::<Vec<_>>()
+    };
+    let both = [(7, "front.example".to_owned()), (8, "b.example".to_owned())];
+    assert_eq!(told(&list), both);
+    assert_eq!(told(&list[..list.len() - 1]), both[..1]);
+    for cut in 0..list.len() {
+        told(&list[..cut]);
+    }
 }
 
 #[test]

@@ -104,7 +104,9 @@ pub fn list(chain: &[Vec<u8>]) -> Vec<u8> {
 }
 
 fn parsed(der: &[u8]) -> Certificate {
-    parse(Timestamp::MIN, der).expect("it parses").certificate
+    parse(Timestamp::MIN, "aa11", der)
+        .expect("it parses")
+        .certificate
 }
 
 #[test]
@@ -243,7 +245,7 @@ fn a_name_is_covered_exactly_or_by_one_label() {
 #[test]
 fn without_alternative_names_the_common_name_counts() {
     let der = certificate(&[1], &common_name("www.example.org"), &ec_key(), &[]);
-    let names = parse(Timestamp::MIN, &der).unwrap().names;
+    let names = parse(Timestamp::MIN, "aa11", &der).unwrap().names;
     assert_eq!(names, [BString::from("www.example.org")]);
 }
 
@@ -285,7 +287,30 @@ proptest! {
         let mut der = leaf();
         if let Some(byte) = der.get_mut(at) { *byte = value; }
         der.truncate(cut);
-        let _ = parse(Timestamp::MIN, &der);
-        let _ = parse(Timestamp::MIN, &noise);
+        let _ = parse(Timestamp::MIN, "aa11", &der);
+        let _ = parse(Timestamp::MIN, "aa11", &noise);
     }
+}
+
+#[test]
+fn what_a_memo_knows_is_what_would_be_read() {
+    let mut memo = Memo::default();
+    let chain: Vec<Vec<u8>> = (0..200)
+        .map(|n| certificate(&[1, n], &common_name("a.example"), &ec_key(), &[]))
+        .chain([b"none".to_vec(), leaf()])
+        .collect();
+    for round in 0..3 {
+        let at = Timestamp::from_parts(round, 0);
+        for der in chain.iter().chain(&chain[180..]) {
+            let (fingerprint, known) = memo.certificate(at, der);
+            let read = parse(at, &fingerprint, der);
+            assert_eq!(
+                known.map(|known| (known.certificate, known.names)),
+                read.map(|read| (read.certificate, read.names))
+            );
+        }
+    }
+    let saved = postcard::to_stdvec(&memo).unwrap();
+    assert!(saved.is_empty(), "a memo is no state");
+    assert!(postcard::from_bytes::<Memo>(&saved).is_ok());
 }

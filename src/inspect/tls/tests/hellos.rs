@@ -1,5 +1,6 @@
 use super::*;
-use crate::fingerprint::{Carrier, is_grease, ja3_text};
+use crate::fingerprint::{Carrier, is_grease, ja3, ja3_text, ja4};
+use crate::observe::EchOffer;
 use proptest::prelude::*;
 use tls_parser::{TlsExtension, TlsMessageHandshake};
 
@@ -59,6 +60,25 @@ fn traits_name_what_browsers_send() {
     let traits = ClientHello::parse(Carrier::Tcp, &body).unwrap().traits();
     assert!(traits.ech && traits.compress_certificate && traits.application_settings);
     assert!(!traits.grease);
+}
+
+#[test]
+fn an_encrypted_server_name_is_told_with_its_configuration() {
+    let offer = |kind, body: &[u8]| {
+        let body = client_hello(&[], &[5], &[extension(kind, body)]);
+        ClientHello::parse(Carrier::Tcp, &body).unwrap().ech
+    };
+    let outer = [&[0, 0, 1, 0, 1, 77][..], &vector(2, &[1]), &vector(2, &[2])].concat();
+    assert_eq!(offer(0xfe0d, &outer), Some(EchOffer::Ech { config_id: 77 }));
+    assert_eq!(offer(0xfe0d, &[1]), None);
+    assert_eq!(offer(0xfe0d, &[0, 0]), None);
+    assert_eq!(offer(0xffce, &[]), Some(EchOffer::Esni));
+    assert_eq!(offer(0xff01, &[0]), None);
+    let session = inspect(&vec![(
+        Originator,
+        handshake(1, &client_hello(&[], &[5], &[extension(0xfe0d, &outer)])),
+    )]);
+    assert_eq!(session.session().ech, Some(EchOffer::Ech { config_id: 77 }));
 }
 
 #[test]
@@ -135,7 +155,16 @@ fn a_session_may_be_carried_by_quic() {
     let mut found = Vec::new();
     let hello = usual_client_hello();
     session
-        .handle_message(context, Originator, 1, &hello, &mut found)
+        .handle_message(
+            context,
+            Originator,
+            1,
+            &hello,
+            &mut Output {
+                memo: &mut Memo::default(),
+                found: &mut found,
+            },
+        )
         .unwrap();
     session.tell(&mut found);
     let [Found::Tls(session)] = &found[..] else {
@@ -185,6 +214,21 @@ fn names_are_zeeks() {
 }
 
 proptest! {
+    #[test]
+    fn a_memo_gives_every_hello_its_own_fingerprints(
+        bodies in prop::collection::vec(any_client_hello(), 1..8),
+    ) {
+        let mut memo = Memo::default();
+        for body in bodies.iter().chain(&bodies) {
+            let offer = ClientHello::parse(Carrier::Tcp, body).unwrap().offer;
+            for carrier in [Carrier::Tcp, Carrier::Dtls] {
+                let known = memo.fingerprints(carrier, &offer);
+                prop_assert_eq!(known.ja3, ja3(&offer));
+                prop_assert_eq!(known.ja4, ja4(carrier, &offer));
+            }
+        }
+    }
+
     #[test]
     fn tls_parser_reads_the_same_hello(body in any_client_hello()) {
         let hello = ClientHello::parse(Carrier::Tcp, &body).expect("it is whole");
