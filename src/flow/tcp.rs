@@ -47,6 +47,9 @@ pub struct Endpoint {
     last: u64,
     /// The highest acknowledgement of its bytes, relative to `start`.
     acked: u64,
+    /// Where its bytes begin to count, relative to `start`. What its peer acknowledged before it
+    /// said anything itself does not count, as in Zeek.
+    base: u64,
     /// One past its FIN, relative to `start`.
     fin: Option<u64>,
     /// The sequence numbers that its latest SYN, FIN and RST carried, for the history.
@@ -63,9 +66,51 @@ pub struct TcpFlow {
     /// Originator, responder.
     pub sides: [Endpoint; 2],
     /// The SYNs that wait for an answer.
-    pub attempt: Option<Patience>,
+    pub attempt: Option<Attempt>,
     /// Both sides have closed, or one has reset.
     pub closed: Option<Patience>,
+}
+
+/// SYNs that nobody answered.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    syns: Patience,
+    /// The first segment that goes on as though there had been an answer: the other side's half of
+    /// the flow is not seen.
+    went_on_at: Option<Timestamp>,
+}
+
+impl Attempt {
+    fn since(at: Timestamp) -> Attempt {
+        Attempt {
+            syns: Patience::since(at),
+            went_on_at: None,
+        }
+    }
+
+    fn continued(self, at: Timestamp, syn: bool) -> Attempt {
+        match syn && self.went_on_at.is_none() {
+            true => Attempt {
+                syns: self.syns.repeated(at),
+                ..self
+            },
+            false => Attempt {
+                went_on_at: self.went_on_at.or(Some(at)),
+                ..self
+            },
+        }
+    }
+
+    /// When to stop waiting: where the SYNs are not repeated `span` after the last one, as Zeek
+    /// does, whatever else follows.
+    pub fn deadline(self, span: Span) -> Timestamp {
+        let fixed = self.syns.last_at + span;
+        match self.went_on_at {
+            None => self.syns.deadline(span),
+            Some(at) if at < fixed => fixed,
+            Some(at) => at + span,
+        }
+    }
 }
 
 /// How long to wait for a repetition of what came last. A sender doubles its retransmission timer
@@ -117,8 +162,13 @@ impl Endpoint {
     /// `seq` relative to the start, nearest to what was sent last.
     pub fn relative(&self, seq: u32) -> i64 {
         let start = self.start.unwrap_or(seq);
-        let last = start.wrapping_add(self.last as u32);
-        self.last as i64 + i64::from(seq.wrapping_sub(last) as i32)
+        // Only acknowledgements tell how far a side came that was never heard.
+        let reach = match self.state {
+            State::Inactive => self.last.max(self.acked),
+            _ => self.last,
+        };
+        let last = start.wrapping_add(reach as u32);
+        (reach as i64).saturating_add(i64::from(seq.wrapping_sub(last) as i32))
     }
 
     /// Payload bytes by sequence numbers, acknowledged but unseen ones included.
@@ -126,16 +176,30 @@ impl Endpoint {
         if self.before == State::SynSent && self.state == State::Reset && peer == State::Inactive {
             return 0;
         }
-        let size = self.last.max(self.acked).saturating_sub(1);
+        let size = self.size();
         match self.fin {
             Some(fin) if self.last == fin => size.saturating_sub(1),
             _ => size,
         }
     }
 
+    fn size(&self) -> u64 {
+        let end = self.last.max(self.acked);
+        end.saturating_sub(self.base + 1)
+    }
+
     /// Whether nothing but its SYN was seen of it.
     fn is_empty(&self) -> bool {
-        self.last.max(self.acked) <= 1
+        self.size() == 0
+    }
+
+    /// Whether it will say nothing more: it reset, or all that its FIN ends was seen.
+    fn is_done(&self) -> bool {
+        match self.state {
+            State::Reset => true,
+            State::Closed => self.fin.is_none_or(|fin| self.stream.next() + 1 >= fin),
+            _ => false,
+        }
     }
 
     /// One past the highest byte that its peer acknowledged, relative to the start.
@@ -152,6 +216,7 @@ impl Endpoint {
         self.start = Some(start);
         self.last = 0;
         self.acked = 0;
+        self.base = 0;
     }
 
     fn enter(&mut self, state: State) {
@@ -193,16 +258,16 @@ impl TcpFlow {
         if tcp.window == 0 && !flags.rst && (flags.ack || !flags.syn) {
             history.add_logarithmic(side, b'W');
         }
-        let was_closing = self.is_closing();
+        let was_done = self.sides.iter().all(Endpoint::is_done);
         let state = self.side(side).state;
         let advanced = self.advance(side, tcp, len, relative, history);
         self.transition(at, side, tcp, len, weirds);
         if flags.ack {
             self.acknowledge(side, tcp);
         }
-        // Once a side has closed, what brings nothing new belongs to the close and does not
+        // Once both sides are done, what brings nothing new belongs to the close and does not
         // lengthen the flow.
-        placed.counts = !was_closing || advanced || self.side(side).state != state;
+        placed.counts = !was_done || advanced || self.side(side).state != state;
         placed.offset = relative + i64::from(flags.syn);
         placed
     }
@@ -245,6 +310,9 @@ impl TcpFlow {
             // A side picked up midstream is treated as though a SYN had come just before.
             let start = tcp.seq.wrapping_sub(u32::from(!tcp.flags.syn));
             self.side_mut(side).begin(start);
+        } else if self.side(side).state == State::Inactive {
+            let first = self.side(side).relative(tcp.seq) - i64::from(!tcp.flags.syn);
+            self.side_mut(side).base = u64::try_from(first).unwrap_or(0);
         }
         let bare = !tcp.flags.syn && !tcp.flags.fin && !tcp.flags.rst;
         if tcp.flags.ack && bare && self.side(side.peer()).start.is_none() {
@@ -318,7 +386,7 @@ impl TcpFlow {
     }
 
     fn acknowledge(&mut self, side: Side, tcp: &Tcp) {
-        let rst = tcp.flags.rst;
+        let TcpFlags { syn, fin, rst, .. } = tcp.flags;
         let peer = self.side_mut(side.peer());
         if peer.start.is_none() {
             return;
@@ -327,6 +395,9 @@ impl TcpFlow {
         let delta = relative - peer.acked as i64;
         if delta > 0 && !(rst && delta > JUMP_MAX) {
             peer.acked = relative as u64;
+        }
+        if peer.state == State::Inactive && !(syn || fin || rst) {
+            peer.base = peer.acked.saturating_sub(1);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! From a segment's flags to the states of both sides, and from those to Zeek's `conn_state`.
 
-use super::{Endpoint, Patience, State, TcpFlow};
+use super::{Attempt, Endpoint, Patience, State, TcpFlow};
 use crate::net::Side;
 use crate::observe::ConnState;
 use crate::packet::{Tcp, TcpFlags};
@@ -50,7 +50,8 @@ impl TcpFlow {
                     weirds.push(Weird::RepeatedSynWithAck);
                 }
                 self.resynchronise(side, tcp, weirds);
-                self.attempt = self.attempt.map(|attempt| attempt.repeated(at));
+                let syn = tcp.flags.syn;
+                self.attempt = self.attempt.map(|attempt| attempt.continued(at, syn));
                 if len > 0 && !tcp.flags.syn && !tcp.flags.rst {
                     weirds.push(Weird::DataBeforeEstablished);
                 }
@@ -112,7 +113,7 @@ impl TcpFlow {
                 State::Established
             }
             (true, false) => {
-                self.attempt = Some(Patience::since(at));
+                self.attempt = Some(Attempt::since(at));
                 State::SynSent
             }
             (false, _) if peer == State::SynAckSent => {
