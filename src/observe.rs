@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The version of the observation's shape.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// One fact about one flow at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,25 @@ pub enum Fact {
     Http(Box<HttpTransaction>),
     /// An anomaly.
     Weird(Box<WeirdSeen>),
+    /// What a shard counted of the tap; about no flow.
+    Tap(Box<TapAccount>),
+}
+
+/// What one shard counted of the tap in an interval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TapAccount {
+    /// The clock at its first packet.
+    pub since: Timestamp,
+    /// Packets, copies included.
+    pub packets: u64,
+    /// Packets that were left out as copies of another one.
+    pub copies: u64,
+    /// Acknowledgements of new bytes in established flows.
+    pub acks: u64,
+    /// Those among them that cover bytes never seen.
+    pub gaps: u64,
+    /// Whether the input ended and no other account follows.
+    pub is_last: bool,
 }
 
 /// An anomaly and what exactly was odd.
@@ -65,6 +84,8 @@ pub struct WeirdSeen {
     pub weird: Weird,
     /// What exactly; may be empty.
     pub detail: BString,
+    /// Source and destination of a packet that no flow could be made of, where they are known.
+    pub between: Option<[IpAddr; 2]>,
 }
 
 /// Zeek's thirteen states of a flow at its end.

@@ -4,6 +4,7 @@
 //! SYN-ACK was seen, a side is closed once it sent a FIN. Holds no payload but what `reassembly`
 //! bounds.
 
+mod oddities;
 mod states;
 
 use super::history::History;
@@ -11,7 +12,8 @@ use super::reassembly::Reassembler;
 use crate::net::Side;
 use crate::packet::{Tcp, TcpFlags};
 use crate::time::{Span, Timestamp};
-use crate::weird::Weird;
+use crate::weird::{Weird, Weirds};
+use oddities::Window;
 use serde::{Deserialize, Serialize};
 
 /// What one side of a TCP flow has come to.
@@ -54,6 +56,7 @@ pub struct Endpoint {
     fin: Option<u64>,
     /// The sequence numbers that its latest SYN, FIN and RST carried, for the history.
     last_flag_seq: [u32; 3],
+    window: Window,
     /// Its bytes in order.
     pub stream: Reassembler,
     /// Its stream's end was told.
@@ -150,6 +153,10 @@ pub struct Placed {
     pub offset: i64,
     /// The flow's clock moves: all but bare repeats after a side has closed.
     pub counts: bool,
+    /// How far the peer's bytes were acknowledged before.
+    pub acked_before: u64,
+    /// Not believed: it changes nothing.
+    pub ignored: bool,
     /// Turn the flow round: the endpoints were taken for each other.
     pub flip: bool,
 }
@@ -242,7 +249,7 @@ impl TcpFlow {
         tcp: &Tcp,
         len: u32,
         history: &mut History,
-        weirds: &mut Vec<Weird>,
+        weirds: &mut Weirds,
     ) -> Placed {
         let flags = tcp.flags;
         let mut placed = Placed::default();
@@ -254,6 +261,7 @@ impl TcpFlow {
             history.flip();
         }
         let relative = self.side(side).relative(tcp.seq);
+        self.note_oddities(side, tcp, len, relative, weirds);
         self.note_flags(side, tcp, len, history);
         if tcp.window == 0 && !flags.rst && (flags.ack || !flags.syn) {
             history.add_logarithmic(side, b'W');
@@ -261,7 +269,13 @@ impl TcpFlow {
         let was_done = self.sides.iter().all(Endpoint::is_done);
         let state = self.side(side).state;
         let advanced = self.advance(side, tcp, len, relative, history);
-        self.transition(at, side, tcp, len, weirds);
+        if self.is_blind_reset(side, tcp, relative) {
+            weirds.push(Weird::RstOutsideWindow);
+            placed.ignored = true;
+            return placed;
+        }
+        self.transition(at, side, tcp, len, advanced, weirds);
+        placed.acked_before = self.side(side.peer()).acked;
         if flags.ack {
             self.acknowledge(side, tcp);
         }
@@ -332,7 +346,9 @@ impl TcpFlow {
     }
 
     fn note_flags(&mut self, side: Side, tcp: &Tcp, len: u32, history: &mut History) {
-        let TcpFlags { syn, ack, fin, rst } = tcp.flags;
+        let TcpFlags {
+            syn, ack, fin, rst, ..
+        } = tcp.flags;
         // A slot where the letter is told again when its sequence number differs.
         let (letter, slot) = match (syn, fin, rst) {
             (false, true, true) => (b'I', None),

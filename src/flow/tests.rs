@@ -4,6 +4,7 @@ use super::reassembly::{Piecewise, Reassembler, Segment};
 use super::stream::StreamEvent;
 use super::*;
 use crate::packet::{Ip, TcpFlags, Transport as Header};
+use crate::weird::Weirds;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -25,6 +26,7 @@ fn run(script: &str) -> FlowSummary {
             clock: packet.at,
             limits: &Limits::DEFAULT,
             keep: true,
+            ttl: None,
             spare_bytes: 1 << 20,
         };
         let payload = vec![b'x'; len as usize];
@@ -33,7 +35,7 @@ fn run(script: &str) -> FlowSummary {
             keyed.src,
             &packet,
             &payload,
-            &mut Vec::new(),
+            &mut Weirds::default(),
             &mut |_| {},
         );
     }
@@ -67,8 +69,11 @@ fn segment(from_client: bool, flags: &str, seq: u32, ack: u32, len: u32, second:
                 ack: flags.contains('A'),
                 fin: flags.contains('F'),
                 rst: flags.contains('R'),
+                urg: flags.contains('U'),
             },
             window: 1000,
+            scale: None,
+            bad_options: false,
         }),
         payload: 40..40 + len as usize,
         payload_len: len,
@@ -227,9 +232,9 @@ proptest! {
             let keyed = FlowKey::of(&packet);
             let flow = flow.get_or_insert_with(|| Flow::open(&keyed, &packet, false, 0, packet.at));
             let limits = Limits::DEFAULT;
-            let ingress = Ingress { clock: packet.at, limits: &limits, keep: true, spare_bytes: 50 };
+            let ingress = Ingress { clock: packet.at, limits: &limits, keep: true, ttl: None, spare_bytes: 50 };
             let payload = vec![0; len as usize];
-            flow.handle_packet(ingress, keyed.src, &packet, &payload, &mut Vec::new(), &mut |_| {});
+            flow.handle_packet(ingress, keyed.src, &packet, &payload, &mut Weirds::default(), &mut |_| {});
             flow.deadline(&limits);
         }
         if let Some(mut flow) = flow {

@@ -5,7 +5,7 @@ use super::link::Network;
 use super::{Ip, LAYERS_MAX, Undecoded};
 use crate::weird::Weird;
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
 const CUT: Undecoded = Undecoded::Weird(Weird::TruncatedIp);
@@ -67,15 +67,15 @@ fn v6(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
         0 if on_wire > 46 => on_wire,
         stated => 40 + stated,
     };
-    let (proto, extensions_len) = extensions(&bytes[40..], header.next_header().0)?;
-    let before = 40 + extensions_len;
+    let extensions = extensions(&bytes[40..], header.next_header().0)?;
+    let before = 40 + extensions.len;
     if total_len < before {
         return Err(CUT);
     }
     Ok(Ip {
-        src: IpAddr::V6(header.source_addr()),
-        dst: IpAddr::V6(header.destination_addr()),
-        proto,
+        src: IpAddr::V6(extensions.home.unwrap_or(header.source_addr())),
+        dst: IpAddr::V6(extensions.last.unwrap_or(header.destination_addr())),
+        proto: extensions.proto,
         total_len: total_len as u32,
         header: offset..offset + 40,
         body: body(frame, offset + before, total_len - before),
@@ -83,10 +83,25 @@ fn v6(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
     })
 }
 
-/// Walks the extension headers (RFC 8200 section 4): the upper protocol and their length in bytes.
-fn extensions(bytes: &[u8], first: u8) -> Result<(u8, usize), Undecoded> {
+/// What a packet's extension headers say.
+#[derive(Default)]
+struct Extensions {
+    /// The upper protocol.
+    proto: u8,
+    /// Their length in bytes.
+    len: usize,
+    /// The home address of a mobile source (RFC 6275 section 6.3), which checksums are over.
+    home: Option<Ipv6Addr>,
+    /// Where a type 0 routing header (RFC 2460 section 4.4) leads in the end; checksums are over
+    /// it.
+    last: Option<Ipv6Addr>,
+}
+
+/// Walks the extension headers (RFC 8200 section 4).
+fn extensions(bytes: &[u8], first: u8) -> Result<Extensions, Undecoded> {
     let mut next = first;
     let mut at = 0;
+    let mut found = Extensions::default();
     for _ in 0..LAYERS_MAX {
         let size = match next {
             // Hop-by-hop, routing, destination options, mobility, HIP and Shim6 count in units of
@@ -105,12 +120,44 @@ fn extensions(bytes: &[u8], first: u8) -> Result<(u8, usize), Undecoded> {
                 }
                 8
             }
-            _ => return Ok((next, at)),
+            _ => {
+                (found.proto, found.len) = (next, at);
+                return Ok(found);
+            }
         };
+        match bytes.get(at..at + size) {
+            Some(header) if next == 60 => found.home = home_address(&header[2..]).or(found.home),
+            Some(header) if next == 43 => found.last = last_hop(header).or(found.last),
+            _ => {}
+        }
         next = *bytes.get(at).ok_or(CUT)?;
         at += size;
     }
     Err(Undecoded::Weird(Weird::TruncatedIp))
+}
+
+/// The home address among destination options.
+fn home_address(mut options: &[u8]) -> Option<Ipv6Addr> {
+    loop {
+        match options {
+            [0, rest @ ..] => options = rest,
+            [201, 16, rest @ ..] => return address(rest.get(..16)?),
+            [_, len, rest @ ..] => options = rest.get(usize::from(*len)..)?,
+            _ => return None,
+        }
+    }
+}
+
+/// The last address of a type 0 routing header that still has one to visit.
+fn last_hop(header: &[u8]) -> Option<Ipv6Addr> {
+    match header {
+        [_, _, 0, left, ..] if *left > 0 => address(header.get(header.len().checked_sub(16)?..)?),
+        _ => None,
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<Ipv6Addr> {
+    <[u8; 16]>::try_from(bytes).ok().map(Ipv6Addr::from)
 }
 
 /// Where a body of `len` bytes on the wire lies in the frame, as far as it was captured.

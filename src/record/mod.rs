@@ -4,6 +4,7 @@
 //! like. Handing out the values of a row allocates nothing; what a row holds was moved out of the
 //! observation.
 
+pub mod capture_loss;
 pub mod conn;
 pub mod dns;
 pub mod http;
@@ -19,6 +20,7 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use capture_loss::CaptureLossRow;
 pub use conn::ConnRow;
 pub use dns::DnsRow;
 pub use http::HttpRow;
@@ -197,13 +199,16 @@ pub enum Record {
     Weird(WeirdRow),
     /// An alert in one line, for `notice.log`.
     Notice(Box<NoticeRow>),
+    /// What the capture lost, for `capture_loss.log`.
+    CaptureLoss(CaptureLossRow),
     /// The sensor's own numbers, for `stats.log`.
     Stats(Box<StatsRow>),
 }
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 9] = [
+    pub const SCHEMAS: [&'static Schema; 10] = [
+        &capture_loss::SCHEMA,
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
@@ -226,6 +231,7 @@ impl Record {
             Record::Http(row) => row,
             Record::Weird(row) => row,
             Record::Notice(row) => row.as_ref(),
+            Record::CaptureLoss(row) => row,
             Record::Stats(row) => row.as_ref(),
         }
     }

@@ -144,6 +144,7 @@ pub(crate) fn http() -> HttpTransaction {
 
 pub(crate) fn weird(detail: impl Into<BString>) -> WeirdRow {
     let seen = WeirdSeen {
+        between: None,
         weird: Weird::SpontaneousFin,
         detail: detail.into(),
     };

@@ -4,6 +4,7 @@
 //! were logged, weirds that were sampled, and what `detect` bounds itself.
 
 use super::settings::Settings;
+use super::tap::TapWatch;
 use crate::detect::{Alert, Engine};
 use crate::fingerprint;
 use crate::net::Endpoint;
@@ -32,6 +33,7 @@ pub struct Detector {
     engine: Engine,
     certificates: CertificateLog,
     weirds: WeirdSampling,
+    tap: TapWatch,
 }
 
 impl Detector {
@@ -43,6 +45,7 @@ impl Detector {
         put: &mut impl FnMut(Timestamp, Line),
     ) {
         let at = observation.at;
+        self.watch_tap(&observation, put);
         let mut alerts = Vec::new();
         self.engine.handle_observation(
             &settings.detect,
@@ -56,6 +59,18 @@ impl Detector {
         for alert in alerts {
             put(at, Line::Row(notice(settings, &alert)));
             put(at, Line::Alert(Box::new(alert)));
+        }
+    }
+
+    /// What the observation says of the tap.
+    fn watch_tap(&mut self, observation: &Observation, put: &mut impl FnMut(Timestamp, Line)) {
+        let at = observation.at;
+        let mut put = |at, record| put(at, Line::Row(record));
+        self.tap.handle_moment(at, &mut put);
+        match (&observation.fact, observation.flow) {
+            (Fact::Tap(account), _) => self.tap.handle_account(at, account, &mut put),
+            (Fact::Flow(summary), Some(flow)) => self.tap.handle_flow(flow.transport, summary),
+            _ => {}
         }
     }
 
@@ -88,9 +103,9 @@ impl Detector {
                 }
                 Record::Weird(WeirdRow::new(at, flow, seen))
             }
-            (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_) | Fact::Http(_) | Fact::Quic(_), None) => {
-                return None;
-            }
+            (Fact::Tap(_), _)
+            | (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_) | Fact::Http(_), None)
+            | (Fact::Quic(_), None) => return None,
         })
     }
 }

@@ -5,11 +5,14 @@
 
 pub mod counters;
 pub mod detector;
+mod duplicates;
+mod header;
 mod inspection;
 pub mod order;
 pub mod settings;
 pub mod shard;
 pub mod steer;
+mod tap;
 
 use crate::limits::SHARDS;
 use crate::observe;

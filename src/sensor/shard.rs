@@ -4,10 +4,13 @@
 //! its share of every bound, and knows of no other shard.
 
 use super::counters::Counters;
+use super::duplicates::Duplicates;
+use super::header::{Header, header_of};
 use super::inspection::Inspection;
 use super::order::{Phase, Place, Placed};
 use super::settings::Settings;
 use super::steer::{Content, Steered};
+use super::tap::TapMeter;
 use crate::flow::key::Keyed;
 use crate::flow::table::{Entry, Table};
 use crate::flow::{Flow, Ingress};
@@ -15,17 +18,20 @@ use crate::inspect::dns::{is_answer, is_dns_port};
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
 use crate::net::Transport;
-use crate::observe::{Fact, FlowId, Observation, WeirdSeen};
+use crate::observe::{Fact, FlowId, Observation, TapAccount, WeirdSeen};
 use crate::packet::{self, Packet, Undecoded, checksum};
 use crate::time::Timestamp;
-use crate::weird::Weird;
+use crate::weird::{Weird, Weirds};
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// A shard of the dissector.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Shard {
     number: u8,
     flows: Table<Inspection>,
+    duplicates: Duplicates,
+    tap: TapMeter,
     /// What it saw.
     pub counters: Counters,
 }
@@ -57,6 +63,8 @@ impl Shard {
         Shard {
             number,
             flows: Table::default(),
+            duplicates: Duplicates::default(),
+            tap: TapMeter::default(),
             counters: Counters::default(),
         }
     }
@@ -68,6 +76,9 @@ impl Shard {
         clock: Timestamp,
         observations: &mut Vec<Placed>,
     ) {
+        if let Some((end, account)) = self.tap.take_due(clock) {
+            self.tell_tap(Phase::Timer, end, account, observations);
+        }
         let mut index = 0;
         let mut last = Timestamp::MIN;
         while let Some((deadline, entry)) = self.flows.pop_due(clock, &settings.limits) {
@@ -97,7 +108,10 @@ impl Shard {
         };
         match &steered.content {
             Content::Undecoded(Undecoded::Weird(weird)) => {
-                self.tell_weird(None, *weird, Default::default(), &mut out);
+                self.tell_weird(None, *weird, None, &mut out);
+            }
+            Content::Undecoded(Undecoded::Between(weird, between)) => {
+                self.tell_weird(None, *weird, Some(*between), &mut out);
             }
             Content::Undecoded(_) => {}
             Content::Packet {
@@ -126,6 +140,27 @@ impl Shard {
             };
             self.end_flow(settings, clock, entry, &mut out);
         }
+        let is_last = usize::from(self.number) + 1 == SHARDS;
+        let account = self.tap.take().unwrap_or_default();
+        if account.packets > 0 || is_last {
+            let account = TapAccount { is_last, ..account };
+            self.tell_tap(Phase::Finish, clock, account, observations);
+        }
+    }
+
+    fn tell_tap(
+        &self,
+        phase: Phase,
+        at: Timestamp,
+        account: TapAccount,
+        observations: &mut Vec<Placed>,
+    ) {
+        let place = self.place(at, phase, TapMeter::seq(phase), 0);
+        Out {
+            place,
+            observations,
+        }
+        .put(None, Fact::Tap(Box::new(account)));
     }
 
     fn place(&self, at: Timestamp, phase: Phase, seq: i64, index: u64) -> Place {
@@ -147,13 +182,24 @@ impl Shard {
         bytes: &[u8],
         out: &mut Out<'_>,
     ) {
+        let header = header_of(packet, bytes);
+        if let Some(between) = header.and_then(|header| header.routing0(packet)) {
+            self.tell_weird(None, Weird::Routing0, Some(between), out);
+        }
         let bad = match settings.ignore_checksums {
             true => None,
             false => checksum::mismatch(packet, bytes),
         };
         self.counters.bad_checksums += u64::from(bad.is_some());
         if bad == Some(Weird::BadIpChecksum) {
-            return self.tell_weird(None, Weird::BadIpChecksum, Default::default(), out);
+            let between = Some([packet.ip.src, packet.ip.dst]);
+            return self.tell_weird(None, Weird::BadIpChecksum, between, out);
+        }
+        self.tap.count(out.place.at).packets += 1;
+        if bad.is_none() && self.duplicates.is_copy(settings.dedup, packet, bytes) {
+            self.counters.duplicates += 1;
+            self.tap.count(out.place.at).copies += 1;
+            return;
         }
         let slot = self.slot_of(settings, packet, keyed, hash, bytes, out);
         match bad {
@@ -169,7 +215,7 @@ impl Shard {
         entry.flow.note_bad_checksum(keyed.src);
         let id = entry.flow.id;
         if entry.attached.is_news(weird) {
-            self.tell_weird(Some(id), weird, Default::default(), out);
+            self.tell_weird(Some(id), weird, None, out);
         }
     }
 
@@ -193,12 +239,13 @@ impl Shard {
         let ingress = Ingress {
             clock: out.place.at,
             limits: &settings.limits,
+            ttl: header_of(packet, bytes).and_then(Header::ttl),
             keep: entry.attached.is_reading(),
             spare_bytes: spare,
         };
         let payload = bytes.get(packet.payload.clone()).unwrap_or_default();
         let Entry { flow, attached, .. } = entry;
-        let (mut found, mut weirds) = (Vec::new(), Vec::new());
+        let (mut found, mut weirds) = (Vec::new(), Weirds::default());
         let outcome = flow.handle_packet(
             ingress,
             keyed.src,
@@ -209,6 +256,9 @@ impl Shard {
                 attached.handle_stream(context, event, &mut found);
             },
         );
+        let tap = self.tap.count(out.place.at);
+        tap.acks += u64::from(outcome.acknowledges);
+        tap.gaps += u64::from(outcome.shows_gap);
         let mut held_delta = outcome.held_delta;
         if matches!(packet.transport, packet::Transport::Udp { .. }) {
             let side = flow.side_of(keyed.src);
@@ -223,7 +273,7 @@ impl Shard {
             found.extend(
                 weirds
                     .into_iter()
-                    .map(|weird| Found::Weird(weird, Default::default())),
+                    .map(|(weird, detail)| Found::Weird(weird, detail)),
             );
             self.tell(slot, found, out);
         }
@@ -276,11 +326,16 @@ impl Shard {
         &mut self,
         flow: Option<FlowId>,
         weird: Weird,
-        detail: bstr::BString,
+        between: Option<[IpAddr; 2]>,
         out: &mut Out<'_>,
     ) {
         *self.counters.weirds.entry(weird).or_default() += 1;
-        out.put(flow, Fact::Weird(Box::new(WeirdSeen { weird, detail })));
+        let seen = WeirdSeen {
+            weird,
+            detail: Default::default(),
+            between,
+        };
+        out.put(flow, Fact::Weird(Box::new(seen)));
     }
 
     /// A flow left the table: what is still held of it is told, and then its account.
@@ -356,7 +411,11 @@ impl Counters {
                 if !entry.attached.is_news(weird) {
                     return None;
                 }
-                Fact::Weird(Box::new(WeirdSeen { weird, detail }))
+                Fact::Weird(Box::new(WeirdSeen {
+                    weird,
+                    detail,
+                    between: None,
+                }))
             }
         };
         Some((entry.flow.id, fact))
