@@ -82,7 +82,7 @@ pub struct RunArgs {
 /// When packets are taken for copies of another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DedupMode {
-    /// Beyond doubt, or where such copies are common.
+    /// Where copies are common.
     Auto,
     /// Always.
     On,

@@ -67,7 +67,7 @@ pub struct TapAccount {
     pub since: Timestamp,
     /// Packets, copies included.
     pub packets: u64,
-    /// Packets that were left out as copies of another one.
+    /// Packets that are copies of another one, left out or not.
     pub copies: u64,
     /// Acknowledgements of new bytes in established flows.
     pub acks: u64,

@@ -84,14 +84,14 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    fn since(at: Timestamp) -> Attempt {
+    pub(super) fn since(at: Timestamp) -> Attempt {
         Attempt {
             syns: Patience::since(at),
             went_on_at: None,
         }
     }
 
-    fn continued(self, at: Timestamp, syn: bool) -> Attempt {
+    pub(super) fn continued(self, at: Timestamp, syn: bool) -> Attempt {
         match syn && self.went_on_at.is_none() {
             true => Attempt {
                 syns: self.syns.repeated(at),

@@ -2,7 +2,8 @@
 //! can be.
 
 use super::{
-    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow, WeirdRow, X509Row,
+    CaptureLossRow, ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow,
+    WeirdRow, X509Row,
 };
 use crate::net::{Endpoint, Mac, Transport, Uid};
 use crate::observe::{
@@ -214,6 +215,12 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Http(HttpRow::new(flow(), Box::new(http()))),
         Record::Weird(weird("")),
         Record::Notice(Box::new(notice())),
+        Record::CaptureLoss(CaptureLossRow {
+            at: AT,
+            span: Span::from_secs(900),
+            gaps: 1,
+            acks: 8,
+        }),
         Record::Stats(Box::new(stats())),
     ]
 }

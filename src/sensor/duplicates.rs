@@ -22,9 +22,11 @@ pub(super) const WINDOW: Span = Span::from_millis(5);
 /// Packets of the window that one shard remembers: 13 Mpps over all shards.
 const COPIES_MAX: usize = 1024;
 
-/// Of this many packets, ...
-const SAMPLE: u32 = 16;
-/// ... one in so many must be a copy beyond doubt before doubtful ones are taken for copies.
+/// A shard leaves copies out of its own accord once it saw this many packets, and ...
+const SAMPLE: u32 = 512;
+/// ... one in so many was a copy beyond doubt. Single copies are common where nothing is wrong with
+/// the mirror: hosts that are hurried send a segment twice, and every tool counts both. A port that
+/// is mirrored in both directions makes every other packet a copy.
 const SHARE: u32 = 4;
 
 /// What a shard remembers to tell copies.
@@ -40,6 +42,17 @@ pub(super) struct Duplicates {
     copies: u32,
 }
 
+/// Whether a packet is a copy of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Copy {
+    /// It is none, or nothing says so.
+    No,
+    /// It is one, and is taken all the same.
+    Kept,
+    /// It is one, and is not taken.
+    LeftOut,
+}
+
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Seen {
     at: Timestamp,
@@ -50,16 +63,16 @@ struct Seen {
 }
 
 impl Duplicates {
-    /// Whether `packet` is a copy that `mode` leaves out.
-    pub(super) fn is_copy(&mut self, mode: Dedup, packet: &Packet, frame: &[u8]) -> bool {
+    /// What `packet` is.
+    pub(super) fn judge(&mut self, mode: Dedup, packet: &Packet, frame: &[u8]) -> Copy {
         let (Some(header), Some(ttl)) = (
             header_of(packet, frame),
             header_of(packet, frame).and_then(|header| header.ttl()),
         ) else {
-            return false;
+            return Copy::No;
         };
         if mode == Dedup::Off {
-            return false;
+            return Copy::No;
         }
         self.forget(packet.at);
         let mut hasher = FixedState::with_seed(0x7a21).build_hasher();
@@ -69,7 +82,11 @@ impl Duplicates {
         let certain = header.is_numbered() || claims_stream_bytes(packet);
         let copy = self.remember(hash, packet.at, ttl, certain);
         self.count(copy && certain);
-        copy && (certain || mode == Dedup::On || self.is_mirrored_twice())
+        match copy {
+            true if mode == Dedup::On || self.is_mirrored_twice() => Copy::LeftOut,
+            true if certain => Copy::Kept,
+            _ => Copy::No,
+        }
     }
 
     /// Whether copies beyond doubt are common here.

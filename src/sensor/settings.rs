@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Dedup {
-    /// What is a copy beyond doubt; the rest where such copies are common.
+    /// Where one packet in four is a copy beyond doubt, over some hundred packets of a shard.
     #[default]
     Auto,
     /// Whatever looks like a copy.

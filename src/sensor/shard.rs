@@ -4,7 +4,7 @@
 //! its share of every bound, and knows of no other shard.
 
 use super::counters::Counters;
-use super::duplicates::Duplicates;
+use super::duplicates::{Copy, Duplicates};
 use super::header::{Header, header_of};
 use super::inspection::Inspection;
 use super::order::{Phase, Place, Placed};
@@ -196,10 +196,13 @@ impl Shard {
             return self.tell_weird(None, Weird::BadIpChecksum, between, out);
         }
         self.tap.count(out.place.at).packets += 1;
-        if bad.is_none() && self.duplicates.is_copy(settings.dedup, packet, bytes) {
-            self.counters.duplicates += 1;
-            self.tap.count(out.place.at).copies += 1;
-            return;
+        if bad.is_none() {
+            let copy = self.duplicates.judge(settings.dedup, packet, bytes);
+            self.tap.count(out.place.at).copies += u64::from(copy != Copy::No);
+            if copy == Copy::LeftOut {
+                self.counters.duplicates += 1;
+                return;
+            }
         }
         let slot = self.slot_of(settings, packet, keyed, hash, bytes, out);
         match bad {

@@ -232,7 +232,10 @@ fn twice(at: Timestamp, account: &TapAccount) -> Option<NoticeRow> {
     }
     let message = format!("packets arrive twice: {copies} of {packets} are copies of another one");
     let mut notice = NoticeRow::new(at, None, TWICE, message.into());
-    notice.sub = Some("mirror each port in one direction, or VLANs instead of ports".into());
+    notice.sub = Some(
+        "mirror each port in one direction only; for a short capture, replay with --dedup on"
+            .into(),
+    );
     notice.n = Some(copies);
     Some(notice)
 }
