@@ -208,7 +208,6 @@ pub enum Record {
 impl Record {
     /// The schema of every log that a record can be a row of.
     pub const SCHEMAS: [&'static Schema; 10] = [
-        &capture_loss::SCHEMA,
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
@@ -217,6 +216,7 @@ impl Record {
         &http::SCHEMA,
         &weird::SCHEMA,
         &notice::SCHEMA,
+        &capture_loss::SCHEMA,
         &stats::SCHEMA,
     ];
 

@@ -44,7 +44,7 @@ pub(super) struct Duplicates {
 
 /// Whether a packet is a copy of another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Copy {
+pub(super) enum Judgement {
     /// It is none, or nothing says so.
     No,
     /// It is one, and is taken all the same.
@@ -64,15 +64,15 @@ struct Seen {
 
 impl Duplicates {
     /// What `packet` is.
-    pub(super) fn judge(&mut self, mode: Dedup, packet: &Packet, frame: &[u8]) -> Copy {
+    pub(super) fn judge(&mut self, mode: Dedup, packet: &Packet, frame: &[u8]) -> Judgement {
         let (Some(header), Some(ttl)) = (
             header_of(packet, frame),
             header_of(packet, frame).and_then(|header| header.ttl()),
         ) else {
-            return Copy::No;
+            return Judgement::No;
         };
         if mode == Dedup::Off {
-            return Copy::No;
+            return Judgement::No;
         }
         self.forget(packet.at);
         let mut hasher = FixedState::with_seed(0x7a21).build_hasher();
@@ -83,9 +83,9 @@ impl Duplicates {
         let copy = self.remember(hash, packet.at, ttl, certain);
         self.count(copy && certain);
         match copy {
-            true if mode == Dedup::On || self.is_mirrored_twice() => Copy::LeftOut,
-            true if certain => Copy::Kept,
-            _ => Copy::No,
+            true if mode == Dedup::On || self.is_mirrored_twice() => Judgement::LeftOut,
+            true if certain => Judgement::Kept,
+            _ => Judgement::No,
         }
     }
 

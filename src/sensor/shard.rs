@@ -4,7 +4,7 @@
 //! its share of every bound, and knows of no other shard.
 
 use super::counters::Counters;
-use super::duplicates::{Copy, Duplicates};
+use super::duplicates::{Duplicates, Judgement};
 use super::header::{Header, header_of};
 use super::inspection::Inspection;
 use super::order::{Phase, Place, Placed};
@@ -198,8 +198,8 @@ impl Shard {
         self.tap.count(out.place.at).packets += 1;
         if bad.is_none() {
             let copy = self.duplicates.judge(settings.dedup, packet, bytes);
-            self.tap.count(out.place.at).copies += u64::from(copy != Copy::No);
-            if copy == Copy::LeftOut {
+            self.tap.count(out.place.at).copies += u64::from(copy != Judgement::No);
+            if copy == Judgement::LeftOut {
                 self.counters.duplicates += 1;
                 return;
             }

@@ -143,7 +143,7 @@ impl TcpFlow {
                 State::Established
             }
             (true, true) => State::SynAckSent,
-            (true, false) if peer == State::SynAckSent => {
+            (true, false) if matches!(peer, State::SynAckSent | State::SynSent) => {
                 self.side_mut(side.peer()).enter(State::Established);
                 State::Established
             }
