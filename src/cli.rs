@@ -1,5 +1,6 @@
 //! From the command line to what was asked: flags as typed, nothing resolved.
 
+use crate::sensor::settings::Dedup;
 use crate::sink::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -45,6 +46,9 @@ pub struct Common {
     /// Ignore checksums (for captures of a host that offloads them)
     #[arg(short = 'C', long)]
     pub ignore_checksums: bool,
+    /// Take packets that a mirror delivers twice once [default: auto]
+    #[arg(long, value_enum, value_name = "WHEN")]
+    pub dedup: Option<DedupMode>,
     /// Only frames that match this BPF expression (see pcap-filter(7))
     #[arg(long, value_name = "BPF")]
     pub filter: Option<String>,
@@ -73,6 +77,27 @@ pub struct RunArgs {
     /// What replay and run share.
     #[command(flatten)]
     pub common: Common,
+}
+
+/// When packets are taken for copies of another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DedupMode {
+    /// Where copies are common.
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
+}
+
+impl From<DedupMode> for Dedup {
+    fn from(mode: DedupMode) -> Dedup {
+        match mode {
+            DedupMode::Auto => Dedup::Auto,
+            DedupMode::On => Dedup::On,
+            DedupMode::Off => Dedup::Off,
+        }
+    }
 }
 
 /// The format of the logs.

@@ -102,6 +102,7 @@ fn settings(common: &Common) -> anyhow::Result<Settings> {
     };
     let mut settings = file.resolve()?;
     settings.ignore_checksums |= common.ignore_checksums;
+    settings.dedup = common.dedup.map_or(settings.dedup, Into::into);
     Ok(settings)
 }
 

@@ -5,13 +5,14 @@
 
 mod ech;
 mod host;
+mod oddity;
 
 pub use ech::{EchConfig, EchOffer};
 pub use host::{Dhcp6Message, DhcpMessage, SynTraits};
+pub use oddity::WeirdSeen;
 
 use crate::net::{Endpoint, Mac, Neighbour, Side, Transport, Uid};
 use crate::time::{Span, Timestamp};
-use crate::weird::Weird;
 use bstr::BString;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -70,15 +71,25 @@ pub enum Fact {
     Established(Option<Box<SynTraits>>),
     /// An anomaly.
     Weird(Box<WeirdSeen>),
+    /// What a shard counted of the tap; about no flow.
+    Tap(Box<TapAccount>),
 }
 
-/// An anomaly and what exactly was odd.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct WeirdSeen {
-    /// Its name.
-    pub weird: Weird,
-    /// What exactly; may be empty.
-    pub detail: BString,
+/// What one shard counted of the tap in an interval.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TapAccount {
+    /// The clock at its first packet.
+    pub since: Timestamp,
+    /// Packets, copies included.
+    pub packets: u64,
+    /// Packets that are copies of another one, left out or not.
+    pub copies: u64,
+    /// Acknowledgements of new bytes in established flows.
+    pub acks: u64,
+    /// Those among them that cover bytes never seen.
+    pub gaps: u64,
+    /// Whether the input ended and no other account follows.
+    pub is_last: bool,
 }
 
 /// Zeek's thirteen states of a flow at its end.

@@ -2,7 +2,38 @@
 //!
 //! A closed list: names are Zeek's where Zeek has one. A weird never stops processing.
 
+use bstr::BString;
 use serde::{Deserialize, Serialize};
+
+/// Anomalies that a packet showed, in order, each with what exactly was odd, which may be empty.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weirds(Vec<(Weird, BString)>);
+
+impl Weirds {
+    /// Adds an anomaly whose name says all.
+    pub fn push(&mut self, weird: Weird) {
+        self.0.push((weird, BString::default()));
+    }
+
+    /// Adds an anomaly with what exactly was odd.
+    pub fn push_with(&mut self, weird: Weird, detail: String) {
+        self.0.push((weird, detail.into()));
+    }
+
+    /// Whether nothing was odd.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl IntoIterator for Weirds {
+    type Item = (Weird, BString);
+    type IntoIter = std::vec::IntoIter<(Weird, BString)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
 
 macro_rules! weirds {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
@@ -41,8 +72,14 @@ weirds! {
     TunnelTooDeep = "exceeded_tunnel_max_depth",
     /// An IP header is cut short or its lengths contradict each other.
     TruncatedIp = "truncated_IP",
-    /// A transport header is cut short.
+    /// A transport header is cut short on the wire.
     TruncatedTransport = "truncated_transport_header",
+    /// The capture cut a transport header off.
+    InternallyTruncated = "internally_truncated_header",
+    /// A TCP header that says it is shorter than any.
+    BadTcpHeaderLength = "bad_TCP_header_len",
+    /// An IPv6 type 0 routing header, which RFC 5095 forbids.
+    Routing0 = "routing0_hdr",
     /// A link type that is not decoded.
     UnknownLink = "unknown_link_type",
     /// Handshake bytes beyond the bound; the TLS inspector gave up.
@@ -103,4 +140,78 @@ weirds! {
     ExcessivelySmallFragment = "excessively_small_fragment",
     /// A fragment that ends beyond the longest datagram there is.
     ExcessivelyLargeFragment = "excessively_large_fragment",
+    /// A SYN-ACK was sent before, and now a bare SYN.
+    RepeatedSynReplyWithoutAck = "repeated_SYN_reply_wo_ack",
+    /// A SYN-ACK from the originator.
+    OriginatorSynAck = "connection_originator_SYN_ack",
+    /// A SYN-ACK to a SYN that was not seen.
+    UnsolicitedSynResponse = "unsolicited_SYN_response",
+    /// Both sides sent a SYN before either answered (a split handshake, or simultaneous open).
+    SimultaneousOpen = "TCP_simultaneous_open",
+    /// A SYN of a side that was picked up midstream.
+    SynAfterPartial = "SYN_after_partial",
+    /// A SYN with payload (TCP Fast Open, RFC 7413, or evasion).
+    SynWithData = "SYN_with_data",
+    /// A SYN that is urgent.
+    BaroqueSyn = "baroque_SYN",
+    /// A SYN that is a RST too.
+    Christmas = "TCP_christmas",
+    /// A SYN's options contradict their lengths.
+    CorruptTcpOptions = "corrupt_tcp_options",
+    /// A window scale above 14 (RFC 7323 section 2.3).
+    TcpScaleRange = "TCP_scale_range",
+    /// A side acknowledges what was never seen: the other direction takes another path.
+    PossibleSplitRouting = "possible_split_routing",
+    /// A FIN before the handshake was answered.
+    InappropriateFin = "inappropriate_FIN",
+    /// A second FIN that lies behind the first one.
+    FinAdvancedLastSeq = "FIN_advanced_last_seq",
+    /// A FIN after a RST.
+    FinAfterReset = "FIN_after_reset",
+    /// A sequence number before the side's first one.
+    TcpSeqUnderflow = "TCP_seq_underflow_or_misorder",
+    /// An acknowledgement of what lies before the other side's first sequence number.
+    TcpAckUnderflow = "TCP_ack_underflow_or_misorder",
+    /// A side took back part of the window that it offered.
+    WindowRecision = "window_recision",
+    /// Payload above a hole, and nobody acknowledges; the hole was passed over.
+    AboveHoleWithoutAcks = "above_hole_data_without_any_acks",
+    /// More out-of-order payload than is held; the hole was passed over.
+    ExcessiveWithoutAcks = "excessive_data_without_further_acks",
+    /// A RST whose sequence number lies far outside of what the side sent; it was not believed.
+    RstOutsideWindow = "TCP_RST_outside_window",
+    /// A segment came over far more hops than its side's others: it may not reach the receiver, or
+    /// another host sent it.
+    TtlJump = "TCP_TTL_jump",
 }
+
+impl Weird {
+    /// The analyzer that Zeek names in `source`; none where it names none.
+    pub fn source(self) -> Option<&'static str> {
+        use Weird::*;
+        let source = match self {
+            BadIpChecksum | TruncatedIp | Routing0 => "IP",
+            BadUdpChecksum => "UDP",
+            BadIcmpChecksum => "ICMP",
+            _ if self.name().contains("TCP") || self.name().contains("SYN") => "TCP",
+            _ if self.name().contains("FIN") || self.name().contains("RST") => "TCP",
+            DataBeforeEstablished
+            | DataAfterReset
+            | PossibleSplitRouting
+            | WindowRecision
+            | AboveHoleWithoutAcks
+            | ExcessiveWithoutAcks
+            | CorruptTcpOptions
+            | InconsistentOverlap => "TCP",
+            _ if self.name().starts_with("dns_") || self.name().starts_with("DNS_") => "DNS",
+            _ if self.name().to_ascii_lowercase().contains("http") => "HTTP",
+            TlsHandshakeTooLong | TlsMalformed => "SSL",
+            CertificateMalformed => "X509",
+            _ => return None,
+        };
+        Some(source)
+    }
+}
+
+#[cfg(test)]
+mod tests;

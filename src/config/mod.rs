@@ -17,7 +17,7 @@ use crate::detect;
 use crate::detect::catalogue::{Catalogue, Category, HostRole, PatternError};
 use crate::detect::evidence::{Bits, Tiers};
 use crate::detect::settings::{An1190, RequestFrequency, Role, RoleKind};
-use crate::sensor::settings::Settings;
+use crate::sensor::settings::{Dedup, Settings};
 use crate::time::Span;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -78,6 +78,7 @@ pub struct SensorTable {
     pub seed: u64,
     pub community_id_seed: u16,
     pub ignore_checksums: bool,
+    pub dedup: Dedup,
 }
 
 /// `[network]`
@@ -260,6 +261,7 @@ impl File {
             seed: self.sensor.seed,
             community_id_seed: self.sensor.community_id_seed,
             ignore_checksums: self.sensor.ignore_checksums,
+            dedup: self.sensor.dedup,
             local_networks,
             limits: self.limits.resolve(&self.source)?,
             detect,

@@ -18,7 +18,7 @@ use crate::net::{Endpoint, Mac, Side, Transport, Uid};
 use crate::observe::{ConnState, FlowId, FlowSummary, SideTally};
 use crate::packet::{self, Link, Packet, Tcp};
 use crate::time::{Span, Timestamp};
-use crate::weird::Weird;
+use crate::weird::{Weird, Weirds};
 use history::History;
 use key::{FlowKey, Keyed};
 use ring::digest;
@@ -43,6 +43,8 @@ pub struct Flow {
     macs: [Option<Mac>; 2],
     missed_bytes: u64,
     exchanges: Exchanges,
+    /// The highest TTL of each side.
+    ttls: [Option<u8>; 2],
     tcp: Option<Box<TcpFlow>>,
     /// An established session whose silence is no end.
     pub is_patient: bool,
@@ -58,6 +60,10 @@ struct Exchanges {
 /// Client payload after this much silence of the client opens a new exchange.
 const EXCHANGE_IDLE: Span = Span::from_secs(2);
 
+/// A segment that came over this many hops more than its side's shortest path did is odd; routes
+/// that change or balance load differ by one or two.
+const TTL_JUMP: u8 = 5;
+
 /// What a flow is told of beside the packet.
 #[derive(Clone, Copy, Debug)]
 pub struct Ingress<'a> {
@@ -65,6 +71,8 @@ pub struct Ingress<'a> {
     pub clock: Timestamp,
     /// The bounds to keep.
     pub limits: &'a Limits,
+    /// The packet's time to live or hop limit.
+    pub ttl: Option<u8>,
     /// Whether anyone reads the stream: if not, only its extent is followed.
     pub keep: bool,
     /// Out-of-order bytes that may still be held besides.
@@ -76,6 +84,10 @@ pub struct Ingress<'a> {
 pub struct Outcome {
     /// How much more, or less, out-of-order payload is held than before.
     pub held_delta: isize,
+    /// The segment acknowledges new bytes in an established flow.
+    pub acknowledges: bool,
+    /// Among them are bytes that were never seen.
+    pub shows_gap: bool,
 }
 
 impl Flow {
@@ -116,6 +128,7 @@ impl Flow {
             macs,
             missed_bytes: 0,
             exchanges: Exchanges::default(),
+            ttls: [None; 2],
             tcp: (keyed.transport == Transport::Tcp).then(Box::default),
             is_patient: false,
         }
@@ -157,7 +170,7 @@ impl Flow {
         src: Endpoint,
         packet: &Packet,
         payload: &[u8],
-        weirds: &mut Vec<Weird>,
+        weirds: &mut Weirds,
         put: &mut impl FnMut(StreamEvent<'_>),
     ) -> Outcome {
         let mut side = self.side_of(src);
@@ -170,6 +183,8 @@ impl Flow {
                 let placed = self.place(ingress.clock, side, &tcp, packet.payload_len, weirds);
                 side = if placed.flip { side.peer() } else { side };
                 counts = placed.counts;
+                let matters = packet.payload_len > 0 || tcp.flags.rst || tcp.flags.fin;
+                self.note_ttl(side, ingress.ttl, matters, weirds);
                 outcome = self.follow(ingress, side, &tcp, placed, packet, payload, weirds, put);
             }
             packet::Transport::Udp { len, .. } => {
@@ -254,6 +269,20 @@ impl Flow {
             macs: self.macs,
             exchanges: self.exchanges.count,
         }
+    }
+
+    /// A path's length varies by a few hops at most. `matters` says that the segment changes what
+    /// its receiver takes.
+    fn note_ttl(&mut self, side: Side, ttl: Option<u8>, matters: bool, weirds: &mut Weirds) {
+        let (highest, Some(ttl)) = (&mut self.ttls[side.index()], ttl) else {
+            return;
+        };
+        if let Some(highest) =
+            highest.filter(|highest| matters && ttl.saturating_add(TTL_JUMP) <= *highest)
+        {
+            weirds.push_with(Weird::TtlJump, format!("{highest} -> {ttl}"));
+        }
+        *highest = (*highest).max(Some(ttl));
     }
 
     fn note_link(&mut self, side: Side, link: &Link) {

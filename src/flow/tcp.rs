@@ -4,6 +4,7 @@
 //! SYN-ACK was seen, a side is closed once it sent a FIN. Holds no payload but what `reassembly`
 //! bounds.
 
+mod oddities;
 mod states;
 
 use super::history::History;
@@ -11,7 +12,8 @@ use super::reassembly::Reassembler;
 use crate::net::Side;
 use crate::packet::{Tcp, TcpFlags};
 use crate::time::{Span, Timestamp};
-use crate::weird::Weird;
+use crate::weird::{Weird, Weirds};
+use oddities::Window;
 use serde::{Deserialize, Serialize};
 
 /// What one side of a TCP flow has come to.
@@ -47,10 +49,14 @@ pub struct Endpoint {
     last: u64,
     /// The highest acknowledgement of its bytes, relative to `start`.
     acked: u64,
+    /// Where its bytes begin to count, relative to `start`. What its peer acknowledged before it
+    /// said anything itself does not count, as in Zeek.
+    base: u64,
     /// One past its FIN, relative to `start`.
     fin: Option<u64>,
     /// The sequence numbers that its latest SYN, FIN and RST carried, for the history.
     last_flag_seq: [u32; 3],
+    window: Window,
     /// Its bytes in order.
     pub stream: Reassembler,
     /// Its stream's end was told.
@@ -63,9 +69,51 @@ pub struct TcpFlow {
     /// Originator, responder.
     pub sides: [Endpoint; 2],
     /// The SYNs that wait for an answer.
-    pub attempt: Option<Patience>,
+    pub attempt: Option<Attempt>,
     /// Both sides have closed, or one has reset.
     pub closed: Option<Patience>,
+}
+
+/// SYNs that nobody answered.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    syns: Patience,
+    /// The first segment that goes on as though there had been an answer: the other side's half of
+    /// the flow is not seen.
+    went_on_at: Option<Timestamp>,
+}
+
+impl Attempt {
+    pub(super) fn since(at: Timestamp) -> Attempt {
+        Attempt {
+            syns: Patience::since(at),
+            went_on_at: None,
+        }
+    }
+
+    pub(super) fn continued(self, at: Timestamp, syn: bool) -> Attempt {
+        match syn && self.went_on_at.is_none() {
+            true => Attempt {
+                syns: self.syns.repeated(at),
+                ..self
+            },
+            false => Attempt {
+                went_on_at: self.went_on_at.or(Some(at)),
+                ..self
+            },
+        }
+    }
+
+    /// When to stop waiting: where the SYNs are not repeated `span` after the last one, as Zeek
+    /// does, whatever else follows.
+    pub fn deadline(self, span: Span) -> Timestamp {
+        let fixed = self.syns.last_at + span;
+        match self.went_on_at {
+            None => self.syns.deadline(span),
+            Some(at) if at < fixed => fixed,
+            Some(at) => at + span,
+        }
+    }
 }
 
 /// How long to wait for a repetition of what came last. A sender doubles its retransmission timer
@@ -105,6 +153,10 @@ pub struct Placed {
     pub offset: i64,
     /// The flow's clock moves: all but bare repeats after a side has closed.
     pub counts: bool,
+    /// How far the peer's bytes were acknowledged before.
+    pub acked_before: u64,
+    /// Not believed: it changes nothing.
+    pub ignored: bool,
     /// Turn the flow round: the endpoints were taken for each other.
     pub flip: bool,
 }
@@ -117,8 +169,13 @@ impl Endpoint {
     /// `seq` relative to the start, nearest to what was sent last.
     pub fn relative(&self, seq: u32) -> i64 {
         let start = self.start.unwrap_or(seq);
-        let last = start.wrapping_add(self.last as u32);
-        self.last as i64 + i64::from(seq.wrapping_sub(last) as i32)
+        // Only acknowledgements tell how far a side came that was never heard.
+        let reach = match self.state {
+            State::Inactive => self.last.max(self.acked),
+            _ => self.last,
+        };
+        let last = start.wrapping_add(reach as u32);
+        (reach as i64).saturating_add(i64::from(seq.wrapping_sub(last) as i32))
     }
 
     /// Payload bytes by sequence numbers, acknowledged but unseen ones included.
@@ -126,16 +183,30 @@ impl Endpoint {
         if self.before == State::SynSent && self.state == State::Reset && peer == State::Inactive {
             return 0;
         }
-        let size = self.last.max(self.acked).saturating_sub(1);
+        let size = self.size();
         match self.fin {
             Some(fin) if self.last == fin => size.saturating_sub(1),
             _ => size,
         }
     }
 
+    fn size(&self) -> u64 {
+        let end = self.last.max(self.acked);
+        end.saturating_sub(self.base + 1)
+    }
+
     /// Whether nothing but its SYN was seen of it.
     fn is_empty(&self) -> bool {
-        self.last.max(self.acked) <= 1
+        self.size() == 0
+    }
+
+    /// Whether it will say nothing more: it reset, or all that its FIN ends was seen.
+    fn is_done(&self) -> bool {
+        match self.state {
+            State::Reset => true,
+            State::Closed => self.fin.is_none_or(|fin| self.stream.next() + 1 >= fin),
+            _ => false,
+        }
     }
 
     /// One past the highest byte that its peer acknowledged, relative to the start.
@@ -152,6 +223,7 @@ impl Endpoint {
         self.start = Some(start);
         self.last = 0;
         self.acked = 0;
+        self.base = 0;
     }
 
     fn enter(&mut self, state: State) {
@@ -177,7 +249,7 @@ impl TcpFlow {
         tcp: &Tcp,
         len: u32,
         history: &mut History,
-        weirds: &mut Vec<Weird>,
+        weirds: &mut Weirds,
     ) -> Placed {
         let flags = tcp.flags;
         let mut placed = Placed::default();
@@ -189,20 +261,27 @@ impl TcpFlow {
             history.flip();
         }
         let relative = self.side(side).relative(tcp.seq);
+        self.note_oddities(side, tcp, len, relative, weirds);
         self.note_flags(side, tcp, len, history);
         if tcp.window == 0 && !flags.rst && (flags.ack || !flags.syn) {
             history.add_logarithmic(side, b'W');
         }
-        let was_closing = self.is_closing();
+        let was_done = self.sides.iter().all(Endpoint::is_done);
         let state = self.side(side).state;
         let advanced = self.advance(side, tcp, len, relative, history);
-        self.transition(at, side, tcp, len, weirds);
+        if self.is_blind_reset(side, tcp, relative) {
+            weirds.push(Weird::RstOutsideWindow);
+            placed.ignored = true;
+            return placed;
+        }
+        self.transition(at, side, tcp, len, advanced, weirds);
+        placed.acked_before = self.side(side.peer()).acked;
         if flags.ack {
             self.acknowledge(side, tcp);
         }
-        // Once a side has closed, what brings nothing new belongs to the close and does not
+        // Once both sides are done, what brings nothing new belongs to the close and does not
         // lengthen the flow.
-        placed.counts = !was_closing || advanced || self.side(side).state != state;
+        placed.counts = !was_done || advanced || self.side(side).state != state;
         placed.offset = relative + i64::from(flags.syn);
         placed
     }
@@ -245,6 +324,9 @@ impl TcpFlow {
             // A side picked up midstream is treated as though a SYN had come just before.
             let start = tcp.seq.wrapping_sub(u32::from(!tcp.flags.syn));
             self.side_mut(side).begin(start);
+        } else if self.side(side).state == State::Inactive {
+            let first = self.side(side).relative(tcp.seq) - i64::from(!tcp.flags.syn);
+            self.side_mut(side).base = u64::try_from(first).unwrap_or(0);
         }
         let bare = !tcp.flags.syn && !tcp.flags.fin && !tcp.flags.rst;
         if tcp.flags.ack && bare && self.side(side.peer()).start.is_none() {
@@ -264,7 +346,9 @@ impl TcpFlow {
     }
 
     fn note_flags(&mut self, side: Side, tcp: &Tcp, len: u32, history: &mut History) {
-        let TcpFlags { syn, ack, fin, rst } = tcp.flags;
+        let TcpFlags {
+            syn, ack, fin, rst, ..
+        } = tcp.flags;
         // A slot where the letter is told again when its sequence number differs.
         let (letter, slot) = match (syn, fin, rst) {
             (false, true, true) => (b'I', None),
@@ -318,7 +402,7 @@ impl TcpFlow {
     }
 
     fn acknowledge(&mut self, side: Side, tcp: &Tcp) {
-        let rst = tcp.flags.rst;
+        let TcpFlags { syn, fin, rst, .. } = tcp.flags;
         let peer = self.side_mut(side.peer());
         if peer.start.is_none() {
             return;
@@ -327,6 +411,9 @@ impl TcpFlow {
         let delta = relative - peer.acked as i64;
         if delta > 0 && !(rst && delta > JUMP_MAX) {
             peer.acked = relative as u64;
+        }
+        if peer.state == State::Inactive && !(syn || fin || rst) {
+            peer.base = peer.acked.saturating_sub(1);
         }
     }
 }

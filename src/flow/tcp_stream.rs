@@ -7,7 +7,7 @@ use super::{Flow, Ingress, Outcome};
 use crate::net::Side;
 use crate::packet::{Packet, Tcp};
 use crate::time::Timestamp;
-use crate::weird::Weird;
+use crate::weird::{Weird, Weirds};
 
 /// Bytes above a hole that a side may send while its peer is never heard before the hole is given
 /// up (Zeek's `tcp_max_above_hole_bytes_without_any_acks`).
@@ -21,7 +21,7 @@ impl Flow {
         side: Side,
         tcp: &Tcp,
         len: u32,
-        weirds: &mut Vec<Weird>,
+        weirds: &mut Weirds,
     ) -> Placed {
         let Some(flow) = self.tcp.as_mut() else {
             return Placed::default();
@@ -45,13 +45,17 @@ impl Flow {
         placed: Placed,
         packet: &Packet,
         payload: &[u8],
-        weirds: &mut Vec<Weird>,
+        weirds: &mut Weirds,
         put: &mut impl FnMut(StreamEvent<'_>),
     ) -> Outcome {
         let Some(flow) = self.tcp.as_mut() else {
             return Outcome::default();
         };
         let mut outcome = Outcome::default();
+        if placed.ignored {
+            return outcome;
+        }
+        let acked_before = placed.acked_before;
         let peer_heard = self.tally[side.peer().index()].packets > 0;
         let stream = &mut flow.sides[side.index()].stream;
         // A RST's payload is a reason for people (RFC 9293 section 3.5.3), not part of the stream.
@@ -68,40 +72,54 @@ impl Flow {
                 || outcome.held_delta > ingress.spare_bytes as isize;
             let unheard = !peer_heard && stream.above_hole() > UNHEARD_PEER_BYTES_MAX;
             if full || unheard {
+                weirds.push(match unheard {
+                    true => Weird::AboveHoleWithoutAcks,
+                    false => Weird::ExcessiveWithoutAcks,
+                });
                 stream.skip_hole(&mut |piece| put(event(side, piece)));
                 outcome.held_delta += stream.held_bytes() as isize - held;
             }
         }
         if tcp.flags.ack {
-            outcome.held_delta += self.skip_acknowledged(side.peer(), put);
+            let acked = self.skip_acknowledged(side.peer(), acked_before, put);
+            outcome.held_delta += acked.held_delta;
+            (outcome.acknowledges, outcome.shows_gap) = (acked.acknowledges, acked.shows_gap);
         }
         self.tell_end(side, tcp, put);
         outcome
     }
 
     /// Bytes of `side` that its peer acknowledged will not come any more: tells them as a gap.
-    fn skip_acknowledged(&mut self, side: Side, put: &mut impl FnMut(StreamEvent<'_>)) -> isize {
+    fn skip_acknowledged(
+        &mut self,
+        side: Side,
+        before: u64,
+        put: &mut impl FnMut(StreamEvent<'_>),
+    ) -> Outcome {
+        let mut outcome = Outcome::default();
         let Some(flow) = self.tcp.as_mut() else {
-            return 0;
+            return outcome;
         };
         let reports = flow.reports_gaps();
         let endpoint = &mut flow.sides[side.index()];
         // The FIN takes a place in the sequence space, and holds no byte.
         let fin = endpoint.fin().map_or(u64::MAX, |fin| fin.saturating_sub(1));
         let acked = endpoint.acked().min(fin);
+        outcome.acknowledges = reports && endpoint.acked() > before.max(1);
         if acked <= endpoint.stream.next() {
-            return 0;
+            return outcome;
         }
         let held = endpoint.stream.held_bytes() as isize;
         let missed = endpoint
             .stream
             .skip_to(acked, &mut |piece| put(event(side, piece)));
-        let delta = endpoint.stream.held_bytes() as isize - held;
+        outcome.held_delta = endpoint.stream.held_bytes() as isize - held;
         if missed > 0 && reports {
+            outcome.shows_gap = outcome.acknowledges;
             self.missed_bytes += missed;
             self.history.add_logarithmic(side, b'G');
         }
-        delta
+        outcome
     }
 
     fn tell_end(&mut self, side: Side, tcp: &Tcp, put: &mut impl FnMut(StreamEvent<'_>)) {

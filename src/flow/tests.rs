@@ -4,6 +4,7 @@ use super::reassembly::{Piecewise, Reassembler, Segment};
 use super::stream::StreamEvent;
 use super::*;
 use crate::packet::{Ip, TcpFlags, Transport as Header};
+use crate::weird::Weirds;
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -13,6 +14,12 @@ const SERVER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 0, 0, 2));
 /// Runs a script of segments, each `DIR FLAGS SEQ ACK PAYLOAD-LENGTH`, one a second; gives the
 /// account.
 fn run(script: &str) -> FlowSummary {
+    told(script).0
+}
+
+/// The same with the anomalies, each once and in order. A sixth word is the segment's TTL.
+fn told(script: &str) -> (FlowSummary, Vec<&'static str>) {
+    let mut odd: Vec<&'static str> = Vec::new();
     let mut flow: Option<Flow> = None;
     for (second, line) in script.lines().enumerate() {
         let words: Vec<&str> = line.split_whitespace().collect();
@@ -25,19 +32,27 @@ fn run(script: &str) -> FlowSummary {
             clock: packet.at,
             limits: &Limits::DEFAULT,
             keep: true,
+            ttl: words.get(5).map(|ttl| ttl.parse().expect("a TTL")),
             spare_bytes: 1 << 20,
         };
+        let mut weirds = Weirds::default();
         let payload = vec![b'x'; len as usize];
         flow.handle_packet(
             ingress,
             keyed.src,
             &packet,
             &payload,
-            &mut Vec::new(),
+            &mut weirds,
             &mut |_| {},
         );
+        for (weird, _) in weirds {
+            if !odd.contains(&weird.name()) {
+                odd.push(weird.name());
+            }
+        }
     }
-    flow.expect("a script has segments").summary(Vec::new())
+    let flow = flow.expect("a script has segments");
+    (flow.summary(Vec::new()), odd)
 }
 
 fn segment(from_client: bool, flags: &str, seq: u32, ack: u32, len: u32, second: i64) -> Packet {
@@ -67,8 +82,11 @@ fn segment(from_client: bool, flags: &str, seq: u32, ack: u32, len: u32, second:
                 ack: flags.contains('A'),
                 fin: flags.contains('F'),
                 rst: flags.contains('R'),
+                urg: flags.contains('U'),
             },
             window: 1000,
+            scale: None,
+            bad_options: false,
         }),
         payload: 40..40 + len as usize,
         payload_len: len,
@@ -153,6 +171,147 @@ fn a_syn_ack_in_front_of_its_syn_turns_the_flow_round() {
     assert_eq!((summary.state.name(), summary.tally[0].bytes), ("S1", 3));
 }
 
+#[test]
+fn attackers_tricks_are_told_and_change_no_more_than_they_should() {
+    let after = |rest: &str| format!("{HANDSHAKE}{rest}");
+    // Script; anomalies; state; history.
+    let cases: [(&str, String, &[&str], &str, &str); 16] = [
+        (
+            "data in the SYN",
+            "> S 100 0 5\n< SA 500 106 0\n> A 106 501 5".into(),
+            &["SYN_with_data"],
+            "S1",
+            "ShD",
+        ),
+        (
+            "an urgent SYN",
+            "> SU 100 0 0".into(),
+            &["baroque_SYN"],
+            "S0",
+            "S",
+        ),
+        (
+            "a SYN that resets",
+            "> SR 100 0 0".into(),
+            &["TCP_christmas"],
+            "OTH",
+            "Q",
+        ),
+        (
+            "urgent data is data",
+            after("> AU 101 501 5\n< A 501 106 0"),
+            &[],
+            "S1",
+            "ShADa",
+        ),
+        (
+            "a blind reset does not end the flow",
+            after("> R 300000000 0 0\n> A 101 501 5"),
+            &["TCP_RST_outside_window"],
+            "S1",
+            "ShARD",
+        ),
+        (
+            "a reset in the window does",
+            after("> A 101 501 5\n> R 106 0 0"),
+            &[],
+            "RSTO",
+            "ShADR",
+        ),
+        (
+            "payload after a reset",
+            after("< R 501 0 0\n< A 501 101 9"),
+            &["data_after_reset"],
+            "RSTR",
+            "ShArd",
+        ),
+        (
+            "a split handshake",
+            "> S 100 0 0\n< S 500 0 0\n> SA 100 501 0\n< A 501 101 0".into(),
+            &["TCP_simultaneous_open"],
+            "S1",
+            "SsHa",
+        ),
+        (
+            "simultaneous open",
+            "> S 100 0 0\n< S 500 0 0\n> SA 100 501 0\n< SA 500 101 0".into(),
+            &["TCP_simultaneous_open"],
+            "S1",
+            "SsHh",
+        ),
+        (
+            "a reordered handshake",
+            "< SA 500 101 0\n> S 100 0 0\n> A 101 501 5".into(),
+            &["unsolicited_SYN_response"],
+            "S1",
+            "^hSD",
+        ),
+        (
+            "a FIN before the answer",
+            "> S 100 0 0\n> F 101 0 0".into(),
+            &["inappropriate_FIN"],
+            "SH",
+            "SF",
+        ),
+        (
+            "half of a flow",
+            "> S 100 0 0\n> A 101 501 0\n> A 101 501 5\n> A 106 601 0".into(),
+            &["possible_split_routing", "data_before_established"],
+            "S0",
+            "SAD",
+        ),
+        (
+            "a segment that does not reach its receiver",
+            "> S 100 0 0 64\n< SA 500 101 0 60\n> A 101 501 0 64\n> A 101 501 5 3".into(),
+            &["TCP_TTL_jump"],
+            "S1",
+            "ShAD",
+        ),
+        (
+            "a route that changes is none",
+            "> S 100 0 0 64\n< SA 500 101 0 60\n> A 101 501 5 61".into(),
+            &[],
+            "S1",
+            "ShD",
+        ),
+        (
+            "an acknowledgement of what lies before the start",
+            after("> A 101 400 5"),
+            &["TCP_ack_underflow_or_misorder", "window_recision"],
+            "S1",
+            "ShAD",
+        ),
+        (
+            "an acknowledgement before its data",
+            after("< A 501 111 0\n> A 101 501 10"),
+            &[],
+            "S1",
+            "ShAaGD",
+        ),
+    ];
+    for (name, script, odd, state, history) in cases {
+        let (summary, told) = told(&script);
+        let got = (told.as_slice(), summary.state.name(), &*summary.history);
+        assert_eq!(got, (odd, state, history), "{name}");
+    }
+}
+
+#[test]
+fn what_a_silent_side_is_said_to_have_sent_does_not_count() {
+    let summary = run("> S 100 0 0\n> A 101 501 0\n> A 101 601 5\n> A 106 701 5");
+    assert_eq!((summary.tally[0].bytes, summary.tally[1].bytes), (10, 0));
+}
+
+#[test]
+fn an_attempt_that_goes_on_without_an_answer_ends_like_zeeks() {
+    let at = |second| Timestamp::from_parts(second, 0);
+    let mut attempt = tcp::Attempt::since(at(0));
+    attempt = attempt.continued(at(1), false).continued(at(4), false);
+    assert_eq!(attempt.deadline(Limits::DEFAULT.tcp_attempt), at(5));
+    let repeated = tcp::Attempt::since(at(0)).continued(at(3), true);
+    assert!(repeated.deadline(Limits::DEFAULT.tcp_attempt) > at(9));
+}
+
 /// The stream as a model sees it: the first segment to claim a byte has it.
 fn model(segments: &[(u64, Vec<u8>)]) -> Vec<Option<u8>> {
     let end = segments
@@ -227,9 +386,9 @@ proptest! {
             let keyed = FlowKey::of(&packet);
             let flow = flow.get_or_insert_with(|| Flow::open(&keyed, &packet, false, 0, packet.at));
             let limits = Limits::DEFAULT;
-            let ingress = Ingress { clock: packet.at, limits: &limits, keep: true, spare_bytes: 50 };
+            let ingress = Ingress { clock: packet.at, limits: &limits, keep: true, ttl: None, spare_bytes: 50 };
             let payload = vec![0; len as usize];
-            flow.handle_packet(ingress, keyed.src, &packet, &payload, &mut Vec::new(), &mut |_| {});
+            flow.handle_packet(ingress, keyed.src, &packet, &payload, &mut Weirds::default(), &mut |_| {});
             flow.deadline(&limits);
         }
         if let Some(mut flow) = flow {

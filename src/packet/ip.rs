@@ -6,7 +6,7 @@ use super::link::Network;
 use super::{Inward, Ip, LAYERS_MAX, Undecoded};
 use crate::weird::Weird;
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::Range;
 
 const CUT: Undecoded = Undecoded::Weird(Weird::TruncatedIp);
@@ -84,7 +84,7 @@ fn v6(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
     if total_len < walked.len {
         return Err(CUT);
     }
-    let ip = Ip {
+    let mut ip = Ip {
         src: IpAddr::V6(header.source_addr()),
         dst: IpAddr::V6(header.destination_addr()),
         proto: walked.proto,
@@ -94,6 +94,8 @@ fn v6(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
         body_len: (total_len - walked.len) as u32,
     };
     let Some(piece) = walked.piece else {
+        ip.src = walked.home.map_or(ip.src, IpAddr::V6);
+        ip.dst = walked.last.map_or(ip.dst, IpAddr::V6);
         return Ok(ip);
     };
     if total_len > on_wire {
@@ -110,6 +112,7 @@ fn v6(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
 }
 
 /// What stands between an IPv6 header and its upper protocol.
+#[derive(Default)]
 struct Walked {
     /// The upper protocol.
     proto: u8,
@@ -117,6 +120,11 @@ struct Walked {
     len: usize,
     /// The fragment header that ended the walk: what is behind it is a piece.
     piece: Option<Piece>,
+    /// The home address of a mobile source (RFC 6275 section 6.3), which checksums are over.
+    home: Option<Ipv6Addr>,
+    /// Where a type 0 routing header (RFC 2460 section 4.4) leads in the end; checksums are over
+    /// it.
+    last: Option<Ipv6Addr>,
 }
 
 /// A fragment header (RFC 8200 section 4.5).
@@ -132,6 +140,7 @@ struct Piece {
 fn extensions(bytes: &[u8], first: u8) -> Result<Walked, Undecoded> {
     let mut next = first;
     let (mut named_at, mut at) = (6, 40);
+    let mut walked = Walked::default();
     for _ in 0..LAYERS_MAX {
         let mut piece = None;
         let size = match next {
@@ -157,25 +166,48 @@ fn extensions(bytes: &[u8], first: u8) -> Result<Walked, Undecoded> {
                 8
             }
             _ => {
-                return Ok(Walked {
-                    proto: next,
-                    len: at,
-                    piece: None,
-                });
+                (walked.proto, walked.len) = (next, at);
+                return Ok(walked);
             }
         };
+        match bytes.get(at..at + size) {
+            Some(header) if next == 60 => walked.home = home_address(&header[2..]).or(walked.home),
+            Some(header) if next == 43 => walked.last = last_hop(header).or(walked.last),
+            _ => {}
+        }
         next = *bytes.get(at).ok_or(CUT)?;
         named_at = at;
         at += size;
         if piece.is_some() {
-            return Ok(Walked {
-                proto: next,
-                len: at,
-                piece,
-            });
+            (walked.proto, walked.len, walked.piece) = (next, at, piece);
+            return Ok(walked);
         }
     }
     Err(CUT)
+}
+
+/// The home address among destination options.
+fn home_address(mut options: &[u8]) -> Option<Ipv6Addr> {
+    loop {
+        match options {
+            [0, rest @ ..] => options = rest,
+            [201, 16, rest @ ..] => return address(rest.get(..16)?),
+            [_, len, rest @ ..] => options = rest.get(usize::from(*len)..)?,
+            _ => return None,
+        }
+    }
+}
+
+/// The last address of a type 0 routing header that still has one to visit.
+fn last_hop(header: &[u8]) -> Option<Ipv6Addr> {
+    match header {
+        [_, _, 0, left, ..] if *left > 0 => address(header.get(header.len().checked_sub(16)?..)?),
+        _ => None,
+    }
+}
+
+fn address(bytes: &[u8]) -> Option<Ipv6Addr> {
+    <[u8; 16]>::try_from(bytes).ok().map(Ipv6Addr::from)
 }
 
 /// Where a body of `len` bytes on the wire lies in the frame, as far as it was captured.

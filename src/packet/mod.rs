@@ -127,6 +127,10 @@ pub struct Tcp {
     pub flags: TcpFlags,
     /// Window, unscaled.
     pub window: u16,
+    /// The window scale that a SYN offers (RFC 7323 section 2.2), as it stands there.
+    pub scale: Option<u8>,
+    /// A SYN's options contradict their lengths.
+    pub bad_options: bool,
 }
 
 /// The control bits of a segment that matter to flows.
@@ -137,6 +141,7 @@ pub struct TcpFlags {
     pub ack: bool,
     pub fin: bool,
     pub rst: bool,
+    pub urg: bool,
 }
 
 /// Why a frame gave no packet.
@@ -152,6 +157,8 @@ pub enum Undecoded {
     UnknownLink(LinkType),
     /// Something odd.
     Weird(Weird),
+    /// Something odd of a packet whose source and destination are known.
+    Between(Weird, [IpAddr; 2]),
 }
 
 /// How many tunnels may stand within each other in one frame; Zeek's `Tunnel::max_depth` is 2.
@@ -198,7 +205,8 @@ pub fn decode_within(frame: &Frame<'_>, mut inward: Inward) -> Result<Packet, Un
 
 fn with_transport(frame: &Frame<'_>, link: Link, ip: Ip) -> Result<Packet, Undecoded> {
     let captured = frame.bytes.get(ip.body.clone()).unwrap_or_default();
-    let (transport, header_len) = transport::decode(&ip, captured)?;
+    let (transport, header_len) = transport::decode(&ip, captured)
+        .map_err(|weird| Undecoded::Between(weird, [ip.src, ip.dst]))?;
     let start = (ip.body.start + header_len).min(ip.body.end);
     Ok(Packet {
         at: frame.at,

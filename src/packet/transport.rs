@@ -1,6 +1,6 @@
 //! From an IP body to ports, flags and payload.
 
-use super::{Ip, Tcp, TcpFlags, Transport, Undecoded};
+use super::{Ip, Tcp, TcpFlags, Transport};
 use crate::weird::Weird;
 use etherparse::{TcpHeaderSlice, UdpHeaderSlice};
 
@@ -13,11 +13,22 @@ pub(crate) mod proto {
 }
 
 /// The transport header at the start of `body` and its length in bytes.
-pub(super) fn decode(ip: &Ip, body: &[u8]) -> Result<(Transport, usize), Undecoded> {
-    let cut = Undecoded::Weird(Weird::TruncatedTransport);
+pub(super) fn decode(ip: &Ip, body: &[u8]) -> Result<(Transport, usize), Weird> {
+    let cut = match body.len() < ip.body_len as usize {
+        true => Weird::InternallyTruncated,
+        false => Weird::TruncatedTransport,
+    };
     match ip.proto {
         proto::TCP => {
-            let header = TcpHeaderSlice::from_slice(body).map_err(|_| cut)?;
+            let short = |_| match body.get(12) {
+                Some(byte) if byte >> 4 < 5 => Weird::BadTcpHeaderLength,
+                _ => cut,
+            };
+            let header = TcpHeaderSlice::from_slice(body).map_err(short)?;
+            let options = match header.syn() {
+                true => options(header.options()),
+                false => Some(None),
+            };
             let tcp = Tcp {
                 src: header.source_port(),
                 dst: header.destination_port(),
@@ -28,8 +39,11 @@ pub(super) fn decode(ip: &Ip, body: &[u8]) -> Result<(Transport, usize), Undecod
                     ack: header.ack(),
                     fin: header.fin(),
                     rst: header.rst(),
+                    urg: header.urg(),
                 },
                 window: header.window_size(),
+                scale: options.flatten(),
+                bad_options: options.is_none(),
             };
             Ok((Transport::Tcp(tcp), header.slice().len()))
         }
@@ -53,5 +67,23 @@ pub(super) fn decode(ip: &Ip, body: &[u8]) -> Result<(Transport, usize), Undecod
             _ => Err(cut),
         },
         _ => Ok((Transport::Other, 0)),
+    }
+}
+
+/// The window scale among a SYN's options; none where the options contradict their lengths.
+fn options(mut bytes: &[u8]) -> Option<Option<u8>> {
+    let mut scale = None;
+    loop {
+        match bytes {
+            [] | [0, ..] => return Some(scale),
+            [1, rest @ ..] => bytes = rest,
+            [kind, length, ..] if *length >= 2 && usize::from(*length) <= bytes.len() => {
+                if (*kind, *length) == (3, 3) {
+                    scale = bytes.get(2).copied();
+                }
+                bytes = &bytes[usize::from(*length)..];
+            }
+            _ => return None,
+        }
     }
 }

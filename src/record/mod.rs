@@ -4,6 +4,7 @@
 //! like. Handing out the values of a row allocates nothing; what a row holds was moved out of the
 //! observation.
 
+pub mod capture_loss;
 pub mod conn;
 pub mod dhcp;
 pub mod dns;
@@ -22,6 +23,7 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use capture_loss::CaptureLossRow;
 pub use conn::ConnRow;
 pub use dhcp::DhcpRow;
 pub use dns::DnsRow;
@@ -223,13 +225,15 @@ pub enum Record {
     Software(Box<SoftwareRow>),
     /// An alert in one line, for `notice.log`.
     Notice(Box<NoticeRow>),
+    /// What the capture lost, for `capture_loss.log`.
+    CaptureLoss(CaptureLossRow),
     /// The sensor's own numbers, for `stats.log`.
     Stats(Box<StatsRow>),
 }
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 14] = [
+    pub const SCHEMAS: [&'static Schema; 15] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
@@ -243,6 +247,7 @@ impl Record {
         &known::SERVICES,
         &known::SOFTWARE,
         &notice::SCHEMA,
+        &capture_loss::SCHEMA,
         &stats::SCHEMA,
     ];
 
@@ -262,6 +267,7 @@ impl Record {
             Record::KnownService(row) => row,
             Record::Software(row) => row.as_ref(),
             Record::Notice(row) => row.as_ref(),
+            Record::CaptureLoss(row) => row,
             Record::Stats(row) => row.as_ref(),
         }
     }

@@ -2,8 +2,8 @@
 //! can be.
 
 use super::{
-    ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow,
-    WeirdRow, X509Row,
+    CaptureLossRow, ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow,
+    StatsRow, WeirdRow, X509Row,
 };
 use crate::host::Profile;
 use crate::host::platform::Clue;
@@ -188,6 +188,7 @@ fn dhcp() -> DhcpRow {
 
 pub(crate) fn weird(detail: impl Into<BString>) -> WeirdRow {
     let seen = WeirdSeen {
+        between: None,
         weird: Weird::SpontaneousFin,
         detail: detail.into(),
     };
@@ -281,6 +282,12 @@ pub(crate) fn records() -> Vec<Record> {
             unparsed: "curl/8.5.0-DEV".into(),
         })),
         Record::Notice(Box::new(notice())),
+        Record::CaptureLoss(CaptureLossRow {
+            at: AT,
+            span: Span::from_secs(900),
+            gaps: 1,
+            acks: 8,
+        }),
         Record::Stats(Box::new(stats())),
     ]
 }

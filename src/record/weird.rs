@@ -2,7 +2,7 @@
 //!
 //! Every anomaly is a row; how often the same one is told is for whoever makes the rows.
 
-use super::{Bounds, PEER, Row, Schema, Value, columns, put_flow, text};
+use super::{Bounds, PEER, Row, Schema, Value, columns, optional, put_flow, text};
 use crate::observe::{FlowId, WeirdSeen};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -42,7 +42,18 @@ impl Row for WeirdRow {
     }
 
     fn values(&self, put: &mut dyn FnMut(Value<'_>)) {
-        put_flow(self.at, self.flow.as_ref(), put);
+        match (self.flow.as_ref(), self.seen.between) {
+            (None, Some([src, dst])) => {
+                put(Value::Time(self.at));
+                put(Value::Unset);
+                // The ports are 0 where only addresses are known, as in Zeek.
+                for addr in [src, dst] {
+                    put(Value::Addr(addr));
+                    put(Value::Count(0));
+                }
+            }
+            (flow, _) => put_flow(self.at, flow, put),
+        }
         put(Value::Name(self.seen.weird.name()));
         put(if self.seen.detail.is_empty() {
             Value::Unset
@@ -51,6 +62,6 @@ impl Row for WeirdRow {
         });
         put(Value::Bool(false)); // A weird alone is never a notice here.
         put(Value::Name(PEER));
-        put(Value::Unset); // The list of weirds does not say which part found them.
+        put(optional(self.seen.weird.source(), Value::Name));
     }
 }

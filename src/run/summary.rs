@@ -79,6 +79,7 @@ fn left_out(counters: &Counters, filtered: u64) -> BTreeMap<&'static str, u64> {
         ("datagrams evicted", fragments.evicted),
         ("not decoded", counters.undecoded),
         ("bad checksum", counters.bad_checksums),
+        ("arrived twice", counters.duplicates),
         ("flows evicted", counters.flows_evicted),
         ("TCP bytes missed", counters.missed_bytes),
     ];

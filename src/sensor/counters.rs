@@ -25,6 +25,8 @@ pub struct Counters {
     pub undecoded: u64,
     /// Packets left out because a checksum does not hold.
     pub bad_checksums: u64,
+    /// Packets left out because a mirror delivered them twice.
+    pub duplicates: u64,
     /// Flows opened, by transport.
     pub flows: BTreeMap<Transport, u64>,
     /// Flows that left early because the table was full.
@@ -49,7 +51,7 @@ impl Counters {
             Undecoded::UnknownLink(link) => *self.unread_links.entry(link).or_default() += 1,
             // Fragments have an account of their own.
             Undecoded::Fragment(_) => {}
-            Undecoded::Weird(_) => self.undecoded += 1,
+            Undecoded::Weird(_) | Undecoded::Between(..) => self.undecoded += 1,
         }
     }
 
@@ -61,6 +63,7 @@ impl Counters {
         self.fragments.add(&other.fragments);
         self.undecoded += other.undecoded;
         self.bad_checksums += other.bad_checksums;
+        self.duplicates += other.duplicates;
         self.flows_evicted += other.flows_evicted;
         self.missed_bytes += other.missed_bytes;
         self.held_bytes += other.held_bytes;

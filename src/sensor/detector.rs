@@ -6,6 +6,7 @@
 use super::dhcp_log::DhcpLog;
 use super::known::Known;
 use super::settings::Settings;
+use super::tap::TapWatch;
 use crate::baseline::{EchConfigs, EchVerdict};
 use crate::detect::evidence::{Bits, Group, Item};
 use crate::detect::{Alert, Engine};
@@ -43,6 +44,7 @@ pub struct Detector {
     dhcp: DhcpLog,
     hosts: Hosts,
     known: Known,
+    tap: TapWatch,
 }
 
 impl Detector {
@@ -55,6 +57,7 @@ impl Detector {
     ) {
         let at = observation.at;
         self.handle_clock(at, put);
+        self.watch_tap(&observation, put);
         self.handle_host(settings, &observation, put);
         let mut records = Vec::new();
         self.known.take(settings, &observation, &mut records);
@@ -142,10 +145,8 @@ impl Detector {
             .hosts
             .handle_observation(&settings.limits, &is_local, observation);
         if let Some(Conflict { addr, macs: [a, b] }) = conflict {
-            let seen = WeirdSeen {
-                weird: Weird::AddressConflict,
-                detail: format!("{addr} {a} {b}").into(),
-            };
+            let seen =
+                WeirdSeen::from(Weird::AddressConflict).with_detail(format!("{addr} {a} {b}"));
             if self.weirds.is_due(observation.at, None, &seen) {
                 let row = WeirdRow::new(observation.at, None, Box::new(seen));
                 put(observation.at, Line::Row(Record::Weird(row)));
@@ -171,6 +172,18 @@ impl Detector {
         let asked = self.engine.name_of(flow);
         let outer = session.server_name.as_ref();
         Some(self.ech.judge(at, offer, outer, asked))
+    }
+
+    /// What the observation says of the tap.
+    fn watch_tap(&mut self, observation: &Observation, put: &mut impl FnMut(Timestamp, Line)) {
+        let at = observation.at;
+        let mut put = |at, record| put(at, Line::Row(record));
+        self.tap.handle_moment(at, &mut put);
+        match (&observation.fact, observation.flow) {
+            (Fact::Tap(account), _) => self.tap.handle_account(at, account, &mut put),
+            (Fact::Flow(summary), Some(flow)) => self.tap.handle_flow(flow.transport, summary),
+            _ => {}
+        }
     }
 
     /// The row of an observation, unless its log leaves it out.

@@ -6,7 +6,9 @@
 pub mod counters;
 pub mod detector;
 mod dhcp_log;
+mod duplicates;
 mod handshake;
+mod header;
 mod inspection;
 mod known;
 mod neighbours;
@@ -15,6 +17,7 @@ pub mod settings;
 pub mod shard;
 mod software;
 pub mod steer;
+mod tap;
 
 use crate::limits::SHARDS;
 use crate::observe;

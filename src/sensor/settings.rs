@@ -5,6 +5,20 @@
 use crate::detect;
 use crate::limits::Limits;
 use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// Whether packets that a mirror delivered twice are taken once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dedup {
+    /// Where one packet in four is a copy beyond doubt, over some hundred packets of a shard.
+    #[default]
+    Auto,
+    /// Whatever looks like a copy.
+    On,
+    /// Nothing.
+    Off,
+}
 
 /// Everything the core asks for.
 #[derive(Clone, Debug)]
@@ -15,6 +29,8 @@ pub struct Settings {
     pub community_id_seed: u16,
     /// Whether packets with wrong checksums are taken as they are.
     pub ignore_checksums: bool,
+    /// Whether a mirror's second copies are left out.
+    pub dedup: Dedup,
     /// The site's networks.
     pub local_networks: Vec<IpNet>,
     /// Every bound.

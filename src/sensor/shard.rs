@@ -4,11 +4,14 @@
 //! its share of every bound, and knows of no other shard.
 
 use super::counters::Counters;
+use super::duplicates::{Duplicates, Judgement};
+use super::header::{Header, header_of};
 use super::inspection::{Inspection, is_dns_answer_first};
 use super::neighbours::Neighbours;
 use super::order::{Phase, Place, Placed};
 use super::settings::Settings;
 use super::steer::{Content, Steered};
+use super::tap::TapMeter;
 use crate::flow::key::Keyed;
 use crate::flow::table::{Entry, Table};
 use crate::flow::{Flow, Ingress};
@@ -16,10 +19,10 @@ use crate::inspect::tls::Memo;
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
 use crate::net::Neighbour;
-use crate::observe::{Fact, FlowId, Observation, WeirdSeen};
+use crate::observe::{Fact, FlowId, Observation, TapAccount, WeirdSeen};
 use crate::packet::{self, Packet, Undecoded, checksum, neighbour};
 use crate::time::Timestamp;
-use crate::weird::Weird;
+use crate::weird::{Weird, Weirds};
 use serde::{Deserialize, Serialize};
 
 /// A shard of the dissector.
@@ -29,6 +32,8 @@ pub struct Shard {
     flows: Table<Inspection>,
     neighbours: Neighbours,
     memo: Memo,
+    duplicates: Duplicates,
+    tap: TapMeter,
     /// What it saw.
     pub counters: Counters,
 }
@@ -62,6 +67,8 @@ impl Shard {
             flows: Table::default(),
             neighbours: Neighbours::default(),
             memo: Memo::default(),
+            duplicates: Duplicates::default(),
+            tap: TapMeter::default(),
             counters: Counters::default(),
         }
     }
@@ -73,6 +80,9 @@ impl Shard {
         clock: Timestamp,
         observations: &mut Vec<Placed>,
     ) {
+        if let Some((end, account)) = self.tap.take_due(clock) {
+            self.tell_tap(Phase::Timer, end, account, observations);
+        }
         let mut index = 0;
         let mut last = Timestamp::MIN;
         while let Some((deadline, entry)) = self.flows.pop_due(clock, &settings.limits) {
@@ -102,10 +112,14 @@ impl Shard {
         };
         match &steered.content {
             Content::Undecoded(Undecoded::Weird(weird)) => {
-                self.tell_weird(None, *weird, Default::default(), &mut out);
+                self.tell_weird(None, (*weird).into(), &mut out);
+            }
+            Content::Undecoded(Undecoded::Between(weird, between)) => {
+                self.tell_weird(None, WeirdSeen::from(*weird).between(*between), &mut out);
             }
             Content::Undecoded(Undecoded::UnknownLink(link)) => {
-                self.tell_weird(None, Weird::UnknownLink, link.to_string().into(), &mut out);
+                let seen = WeirdSeen::from(Weird::UnknownLink).with_detail(link.to_string());
+                self.tell_weird(None, seen, &mut out);
             }
             Content::Undecoded(Undecoded::Arp(neighbour)) => {
                 self.tell_neighbour(settings, None, *neighbour, &mut out);
@@ -137,6 +151,27 @@ impl Shard {
             };
             self.end_flow(settings, clock, entry, &mut out);
         }
+        let is_last = usize::from(self.number) + 1 == SHARDS;
+        let account = self.tap.take().unwrap_or_default();
+        if account.packets > 0 || is_last {
+            let account = TapAccount { is_last, ..account };
+            self.tell_tap(Phase::Finish, clock, account, observations);
+        }
+    }
+
+    fn tell_tap(
+        &self,
+        phase: Phase,
+        at: Timestamp,
+        account: TapAccount,
+        observations: &mut Vec<Placed>,
+    ) {
+        let place = self.place(at, phase, TapMeter::seq(phase), 0);
+        Out {
+            place,
+            observations,
+        }
+        .put(None, Fact::Tap(Box::new(account)));
     }
 
     fn place(&self, at: Timestamp, phase: Phase, seq: i64, index: u64) -> Place {
@@ -158,13 +193,28 @@ impl Shard {
         bytes: &[u8],
         out: &mut Out<'_>,
     ) {
+        let header = header_of(packet, bytes);
+        if let Some(between) = header.and_then(|header| header.routing0(packet)) {
+            self.tell_weird(None, WeirdSeen::from(Weird::Routing0).between(between), out);
+        }
         let bad = match settings.ignore_checksums {
             true => None,
             false => checksum::mismatch(packet, bytes),
         };
         self.counters.bad_checksums += u64::from(bad.is_some());
         if bad == Some(Weird::BadIpChecksum) {
-            return self.tell_weird(None, Weird::BadIpChecksum, Default::default(), out);
+            let between = Some([packet.ip.src, packet.ip.dst]);
+            let seen = WeirdSeen::from(Weird::BadIpChecksum).between(between);
+            return self.tell_weird(None, seen, out);
+        }
+        self.tap.count(out.place.at).packets += 1;
+        if bad.is_none() {
+            let copy = self.duplicates.judge(settings.dedup, packet, bytes);
+            self.tap.count(out.place.at).copies += u64::from(copy != Judgement::No);
+            if copy == Judgement::LeftOut {
+                self.counters.duplicates += 1;
+                return;
+            }
         }
         let slot = self.slot_of(settings, packet, keyed, hash, bytes, out);
         match bad {
@@ -180,7 +230,7 @@ impl Shard {
         entry.flow.note_bad_checksum(keyed.src);
         let id = entry.flow.id;
         if entry.attached.is_news(weird) {
-            self.tell_weird(Some(id), weird, Default::default(), out);
+            self.tell_weird(Some(id), weird.into(), out);
         }
     }
 
@@ -204,13 +254,14 @@ impl Shard {
         let ingress = Ingress {
             clock: out.place.at,
             limits: &settings.limits,
+            ttl: header_of(packet, bytes).and_then(Header::ttl),
             keep: entry.attached.is_reading(),
             spare_bytes: spare,
         };
         let payload = bytes.get(packet.payload.clone()).unwrap_or_default();
         let Entry { flow, attached, .. } = entry;
         let memo = &mut self.memo;
-        let (mut found, mut weirds) = (Vec::new(), Vec::new());
+        let (mut found, mut weirds) = (Vec::new(), Weirds::default());
         let outcome = flow.handle_packet(
             ingress,
             keyed.src,
@@ -224,6 +275,9 @@ impl Shard {
         if let Some(syn) = attached.handshake.take(flow, keyed.src, packet, bytes) {
             out.put(Some(flow.id), Fact::Established(syn));
         }
+        let tap = self.tap.count(out.place.at);
+        tap.acks += u64::from(outcome.acknowledges);
+        tap.gaps += u64::from(outcome.shows_gap);
         let mut held_delta = outcome.held_delta;
         if matches!(packet.transport, packet::Transport::Udp { .. }) {
             let side = flow.side_of(keyed.src);
@@ -242,7 +296,7 @@ impl Shard {
             found.extend(
                 weirds
                     .into_iter()
-                    .map(|weird| Found::Weird(weird, Default::default())),
+                    .map(|(weird, detail)| Found::Weird(weird, detail)),
             );
             self.tell(slot, found, out);
         }
@@ -304,15 +358,9 @@ impl Shard {
         }
     }
 
-    fn tell_weird(
-        &mut self,
-        flow: Option<FlowId>,
-        weird: Weird,
-        detail: bstr::BString,
-        out: &mut Out<'_>,
-    ) {
-        *self.counters.weirds.entry(weird).or_default() += 1;
-        out.put(flow, Fact::Weird(Box::new(WeirdSeen { weird, detail })));
+    fn tell_weird(&mut self, flow: Option<FlowId>, seen: WeirdSeen, out: &mut Out<'_>) {
+        *self.counters.weirds.entry(seen.weird).or_default() += 1;
+        out.put(flow, Fact::Weird(Box::new(seen)));
     }
 
     /// A flow left the table: what is still held of it is told, and then its account.
@@ -400,7 +448,11 @@ impl Counters {
                 if !entry.attached.is_news(weird) {
                     return None;
                 }
-                Fact::Weird(Box::new(WeirdSeen { weird, detail }))
+                Fact::Weird(Box::new(WeirdSeen {
+                    weird,
+                    detail,
+                    between: None,
+                }))
             }
         };
         Some((entry.flow.id, fact))

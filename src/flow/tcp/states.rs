@@ -1,11 +1,11 @@
 //! From a segment's flags to the states of both sides, and from those to Zeek's `conn_state`.
 
-use super::{Endpoint, Patience, State, TcpFlow};
+use super::{Attempt, Endpoint, Patience, State, TcpFlow};
 use crate::net::Side;
 use crate::observe::ConnState;
 use crate::packet::{Tcp, TcpFlags};
 use crate::time::Timestamp;
-use crate::weird::Weird;
+use crate::weird::{Weird, Weirds};
 
 impl TcpFlow {
     /// Zeek's `conn_state`; the decision table of Zeek's `conn` script.
@@ -40,17 +40,17 @@ impl TcpFlow {
         side: Side,
         tcp: &Tcp,
         len: u32,
-        weirds: &mut Vec<Weird>,
+        advanced: bool,
+        weirds: &mut Weirds,
     ) {
         let peer = self.side(side.peer()).state;
         match self.side(side).state {
             State::Inactive => self.leave_inactive(at, side, tcp, peer, weirds),
             State::SynSent | State::SynAckSent => {
-                if tcp.flags.syn && tcp.flags.ack && side == Side::Originator {
-                    weirds.push(Weird::RepeatedSynWithAck);
-                }
+                self.note_opening(side, tcp, weirds);
                 self.resynchronise(side, tcp, weirds);
-                self.attempt = self.attempt.map(|attempt| attempt.repeated(at));
+                let syn = tcp.flags.syn;
+                self.attempt = self.attempt.map(|attempt| attempt.continued(at, syn));
                 if len > 0 && !tcp.flags.syn && !tcp.flags.rst {
                     weirds.push(Weird::DataBeforeEstablished);
                 }
@@ -60,12 +60,19 @@ impl TcpFlow {
                 if tcp.flags.syn && !self.side(side).is_empty() {
                     weirds.push(Weird::SynInsideConnection);
                 }
+                let partial = self.side(side).state == State::Partial;
+                if partial && peer == State::Inactive && tcp.flags.syn && !tcp.flags.ack {
+                    weirds.push(Weird::SynAfterPartial);
+                }
                 self.resynchronise(side, tcp, weirds);
                 self.close(side, tcp);
             }
             State::Closed => {
                 if tcp.flags.syn {
                     weirds.push(Weird::SynAfterClose);
+                }
+                if tcp.flags.fin && advanced {
+                    weirds.push(Weird::FinAdvancedLastSeq);
                 }
                 // A FIN exchange that was seen stays one; only an open peer makes it a reset.
                 if tcp.flags.rst && peer != State::Closed {
@@ -75,6 +82,8 @@ impl TcpFlow {
             State::Reset => {
                 if tcp.flags.syn {
                     weirds.push(Weird::SynAfterReset);
+                } else if tcp.flags.fin {
+                    weirds.push(Weird::FinAfterReset);
                 } else if len > 0 && !tcp.flags.rst {
                     weirds.push(Weird::DataAfterReset);
                 }
@@ -92,27 +101,54 @@ impl TcpFlow {
         }
     }
 
+    /// A side that has sent its SYN, and nothing more that counts, goes on.
+    fn note_opening(&self, side: Side, tcp: &Tcp, weirds: &mut Weirds) {
+        let TcpFlags { syn, ack, fin, .. } = tcp.flags;
+        let (state, peer) = (self.side(side).state, self.side(side.peer()).state);
+        if syn && ack && side == Side::Originator && state != State::SynAckSent {
+            weirds.push(Weird::RepeatedSynWithAck);
+        }
+        if syn && !ack && side == Side::Responder && state == State::SynAckSent {
+            weirds.push(Weird::RepeatedSynReplyWithoutAck);
+        }
+        if fin && matches!(peer, State::Inactive | State::SynSent) {
+            weirds.push(Weird::InappropriateFin);
+        }
+    }
+
     fn leave_inactive(
         &mut self,
         at: Timestamp,
         side: Side,
         tcp: &Tcp,
         peer: State,
-        weirds: &mut Vec<Weird>,
+        weirds: &mut Weirds,
     ) {
-        let TcpFlags { syn, ack, fin, rst } = tcp.flags;
+        let TcpFlags {
+            syn, ack, fin, rst, ..
+        } = tcp.flags;
+        match side {
+            Side::Originator if syn && ack && peer != State::SynSent => {
+                weirds.push(Weird::OriginatorSynAck);
+            }
+            Side::Responder if syn && ack && peer == State::Inactive => {
+                weirds.push(Weird::UnsolicitedSynResponse);
+            }
+            _ if syn && !ack && peer == State::SynSent => weirds.push(Weird::SimultaneousOpen),
+            _ => {}
+        }
         let next = match (syn, ack) {
             (true, true) if peer == State::SynSent => {
                 self.side_mut(side.peer()).enter(State::Established);
                 State::Established
             }
             (true, true) => State::SynAckSent,
-            (true, false) if peer == State::SynAckSent => {
+            (true, false) if matches!(peer, State::SynAckSent | State::SynSent) => {
                 self.side_mut(side.peer()).enter(State::Established);
                 State::Established
             }
             (true, false) => {
-                self.attempt = Some(Patience::since(at));
+                self.attempt = Some(Attempt::since(at));
                 State::SynSent
             }
             (false, _) if peer == State::SynAckSent => {
@@ -137,7 +173,7 @@ impl TcpFlow {
     }
 
     /// A SYN with another sequence number before any payload: the side begins anew.
-    fn resynchronise(&mut self, side: Side, tcp: &Tcp, weirds: &mut Vec<Weird>) {
+    fn resynchronise(&mut self, side: Side, tcp: &Tcp, weirds: &mut Weirds) {
         let endpoint = self.side_mut(side);
         if tcp.flags.syn && endpoint.start != Some(tcp.seq) {
             weirds.push(Weird::SynSeqJump);
