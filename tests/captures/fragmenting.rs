@@ -17,13 +17,13 @@ pub fn fragmented(frames: &[Owned], len: usize, seed: u64) -> Vec<Owned> {
             continue;
         }
         while pieces.len() > 1 {
-            let at = random.below(pieces.len());
-            cut.push(pieces[at].clone());
-            // A copy of the last piece would begin a datagram of its own.
-            if random.below(4) > 0 {
-                pieces.swap_remove(at);
+            let piece = pieces.swap_remove(random.below(pieces.len()));
+            if random.below(4) == 0 {
+                cut.push(piece.clone());
             }
+            cut.push(piece);
         }
+        // Not the last: its copy would begin a datagram of its own.
         cut.extend(pieces);
     }
     cut
