@@ -176,6 +176,7 @@ pub fn decode(frame: &Frame<'_>) -> Result<Packet, Undecoded> {
 ///
 /// # Errors
 /// Why there is none.
+#[inline]
 pub fn outermost(frame: &Frame<'_>) -> Result<Inward, Undecoded> {
     let (link, offset, network) = link::peel(frame)?;
     Ok(Inward {
@@ -191,6 +192,7 @@ pub fn outermost(frame: &Frame<'_>) -> Result<Inward, Undecoded> {
 ///
 /// # Errors
 /// Why there is none.
+#[inline]
 pub fn decode_within(frame: &Frame<'_>, mut inward: Inward) -> Result<Packet, Undecoded> {
     while inward.depth <= TUNNELS_MAX {
         let ip = ip::decode(frame, &inward)?;

@@ -102,6 +102,7 @@ impl Steering {
     /// Takes the IP packet at `inward`: a frame's own, or one that was found within another. Of
     /// `frame` only the moment and the bytes matter. Calls itself for what fragments make whole,
     /// at most [`TUNNELS_MAX`](packet::TUNNELS_MAX) deep.
+    #[inline]
     fn handle_ip(
         &mut self,
         settings: &Settings,
@@ -119,6 +120,9 @@ impl Steering {
     }
 
     /// Takes a fragment, and the datagram that it makes whole as of this moment, as Zeek does.
+    /// Rare, and kept apart so that other packets do not pay for it.
+    #[cold]
+    #[inline(never)]
     fn handle_fragment(
         &mut self,
         settings: &Settings,

@@ -17,13 +17,13 @@ pub fn fragmented(frames: &[Owned], len: usize, seed: u64) -> Vec<Owned> {
             continue;
         }
         while pieces.len() > 1 {
-            let at = random.below(pieces.len());
-            cut.push(pieces[at].clone());
-            // A copy of the last piece would begin a datagram of its own.
-            if random.below(4) > 0 {
-                pieces.swap_remove(at);
+            let piece = pieces.swap_remove(random.below(pieces.len()));
+            if random.below(4) == 0 {
+                cut.push(piece.clone());
             }
+            cut.push(piece);
         }
+        // Not the last: its copy would begin a datagram of its own.
         cut.extend(pieces);
     }
     cut
@@ -69,7 +69,7 @@ fn v4(head: &[u8], id: u16, at: usize, more: bool, part: &[u8]) -> Vec<u8> {
     let was_sound = sum(ip) == 0xffff;
     ip[2..4].copy_from_slice(&(20 + part.len() as u16).to_be_bytes());
     ip[4..6].copy_from_slice(&id.to_be_bytes());
-    ip[6..8].copy_from_slice(&(at as u16 / 8 | u16::from(more) << 13).to_be_bytes());
+    ip[6..8].copy_from_slice(&((at as u16 / 8) | (u16::from(more) << 13)).to_be_bytes());
     ip[10..12].fill(0);
     let checksum = if was_sound { !sum(ip) } else { 0 };
     ip[10..12].copy_from_slice(&checksum.to_be_bytes());

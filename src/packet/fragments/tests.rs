@@ -12,7 +12,7 @@ fn v4(id: u16, (at, more, body): Part<'_>) -> Vec<u8> {
     let mut bytes = vec![0x45, 0];
     bytes.extend((20 + body.len() as u16).to_be_bytes());
     bytes.extend(id.to_be_bytes());
-    bytes.extend((at as u16 / 8 | u16::from(more) << 13).to_be_bytes());
+    bytes.extend(((at as u16 / 8) | (u16::from(more) << 13)).to_be_bytes());
     bytes.extend([64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
     bytes.extend(body);
     bytes
