@@ -33,17 +33,17 @@ fn main() {
             let _ = black_box(packet::decode(&owned.frame()));
         }
     });
+    let settings = config::File::default()
+        .resolve()
+        .expect("the defaults are sound");
     let mut steering = Steering::new(0);
     report("decode and steer", &frames, |frames| {
         for owned in frames {
-            steering.handle_frame(&owned.frame(), &mut |steered, _| {
+            steering.handle_frame(&settings, &owned.frame(), &mut |steered, _| {
                 black_box(steered);
             });
         }
     });
-    let settings = config::File::default()
-        .resolve()
-        .expect("the defaults are sound");
     let mut sensor = Sensor::new(settings);
     report("whole core", &frames, |frames| {
         for owned in frames {

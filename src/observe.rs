@@ -3,6 +3,10 @@
 //! An [`Observation`] is owned, small and serialisable; whoever changes its shape raises
 //! [`VERSION`].
 
+mod tunnel;
+
+pub use tunnel::{TunnelAction, TunnelSeen};
+
 use crate::net::{Endpoint, Mac, Side, Transport, Uid};
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
@@ -11,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The version of the observation's shape.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// One fact about one flow at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,6 +58,8 @@ pub enum Fact {
     Quic(Box<QuicSession>),
     /// An HTTP request and its response.
     Http(Box<HttpTransaction>),
+    /// A tunnel begins, or is over.
+    Tunnel(TunnelSeen),
     /// An anomaly.
     Weird(Box<WeirdSeen>),
 }
@@ -65,6 +71,8 @@ pub struct WeirdSeen {
     pub weird: Weird,
     /// What exactly; may be empty.
     pub detail: BString,
+    /// Source and destination of the packet, where there is no flow to tell them.
+    pub hosts: Option<[IpAddr; 2]>,
 }
 
 /// Zeek's thirteen states of a flow at its end.
@@ -139,6 +147,8 @@ pub struct FlowSummary {
     pub vlan: [Option<u16>; 2],
     /// Link-layer addresses of originator and responder.
     pub macs: [Option<Mac>; 2],
+    /// The tunnels that its packets came through, the innermost of each.
+    pub tunnel_parents: Vec<Uid>,
     /// Starts of an exchange: originator payload after at least two seconds without any. A TLS
     /// handshake and the request after it are one.
     pub exchanges: u32,

@@ -45,6 +45,7 @@ limits_table! {
     flows_max from SHARDS,
     reassembly_flow_bytes_max from 1,
     reassembly_bytes_max from SHARDS,
+    tunnels_max from 1,
     dns_pending_max from 1,
     http_head_bytes_max from 1,
     http_pending_max from 1,
@@ -61,6 +62,7 @@ limits_table! {
     tcp_attempt = tcp_attempt_s,
     tcp_close = tcp_close_s,
     tcp_reset = tcp_reset_s,
+    tunnel_inactivity = tunnel_inactivity_s,
     }
 }
 

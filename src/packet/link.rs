@@ -8,14 +8,17 @@ use etherparse::{Ethernet2HeaderSlice, SingleVlanHeaderSlice};
 
 /// Which network header follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Network {
+pub enum Network {
+    /// IPv4.
     Ipv4,
+    /// IPv6.
     Ipv6,
     /// The header's own version field says.
     Either,
 }
 
-pub(super) type Peeled = (Link, usize, Network);
+/// What the link layers said, the offset of the network header, and which one it is.
+pub type Peeled = (Link, usize, Network);
 
 const CUT: Undecoded = Undecoded::Weird(Weird::TruncatedLink);
 
@@ -74,7 +77,7 @@ pub(super) fn ethernet(bytes: &[u8], offset: usize) -> Result<Peeled, Undecoded>
 }
 
 /// An LLC header (IEEE 802.2); with SNAP it carries an ether type, and otherwise no IP.
-fn llc(bytes: &[u8], link: Link, offset: usize) -> Result<Peeled, Undecoded> {
+pub(super) fn llc(bytes: &[u8], link: Link, offset: usize) -> Result<Peeled, Undecoded> {
     match bytes.get(offset..offset + 8) {
         Some([0xaa, 0xaa, 3, 0, 0, 0, high, low]) => {
             network(bytes, link, u16::from_be_bytes([*high, *low]), offset + 8)
@@ -176,11 +179,11 @@ fn ppp(bytes: &[u8], link: Link, offset: usize) -> Result<Peeled, Undecoded> {
     }
 }
 
-fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     let pair = bytes.get(at..at + 2)?;
     Some(u16::from_be_bytes([pair[0], pair[1]]))
 }
 
-fn mac(bytes: &[u8], at: usize) -> Option<Mac> {
+pub(super) fn mac(bytes: &[u8], at: usize) -> Option<Mac> {
     bytes.get(at..at + 6)?.try_into().ok().map(Mac)
 }

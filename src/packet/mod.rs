@@ -1,6 +1,7 @@
-//! From a frame to the innermost IP packet.
+//! From a frame to the IP packets that it holds.
 //!
-//! Peels link layers by position only: a [`Packet`] holds offsets into its frame and no bytes, so
+//! Peels link layers and tunnels by position only; whether a tunnel is gone into, and how deep, is
+//! the caller's to say: a [`Packet`] holds offsets into its frame and no bytes, so
 //! it can travel to the thread that owns its flow beside a copy of the frame. Never allocates; at
 //! most [`LAYERS_MAX`] headers are peeled off one frame.
 
@@ -9,11 +10,13 @@ pub mod frame;
 mod ip;
 mod link;
 mod transport;
-mod tunnel;
+pub mod tunnel;
+mod tunnel_udp;
 
+pub use link::{Network, Peeled};
 pub(crate) use transport::proto;
 
-use crate::net::Mac;
+use crate::net::{Mac, Uid};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 use frame::Frame;
@@ -31,6 +34,8 @@ pub struct Packet {
     pub at: Timestamp,
     /// What the link layer said.
     pub link: Link,
+    /// The tunnel it was in, the innermost one; none outside of tunnels. The caller sets it.
+    pub within: Option<Uid>,
     /// The IP header.
     pub ip: Ip,
     /// The transport header.
@@ -132,32 +137,43 @@ pub enum Undecoded {
     Weird(Weird),
 }
 
-/// How many tunnels may stand within each other in one frame; Zeek's `Tunnel::max_depth` is 2.
-pub const TUNNELS_MAX: usize = 4;
+/// Peels the link layers of `frame` off: where its network header begins.
+///
+/// # Errors
+/// Why there is none.
+pub fn peel(frame: &Frame<'_>) -> Result<Peeled, Undecoded> {
+    link::peel(frame)
+}
 
-/// The innermost packet within `frame`.
+/// The IP header that begins at `offset` of `frame`.
+///
+/// # Errors
+/// Why there is none.
+pub fn ip(frame: &Frame<'_>, offset: usize, network: Network) -> Result<Ip, Undecoded> {
+    ip::decode(frame, offset, network)
+}
+
+/// The outermost packet within `frame`.
 ///
 /// # Errors
 /// Why there is none.
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Undecoded> {
-    let (mut link, mut offset, mut network) = link::peel(frame)?;
-    for _ in 0..=TUNNELS_MAX {
-        let ip = ip::decode(frame, offset, network)?;
-        let Some(inner) = tunnel::inner(frame.bytes, link, &ip) else {
-            return with_transport(frame, link, ip);
-        };
-        (link, offset, network) = inner?;
-    }
-    Err(Undecoded::Weird(Weird::TunnelTooDeep))
+    let (link, offset, network) = peel(frame)?;
+    packet(frame, link, ip(frame, offset, network)?)
 }
 
-fn with_transport(frame: &Frame<'_>, link: Link, ip: Ip) -> Result<Packet, Undecoded> {
+/// The packet of an IP header that was found in `frame`.
+///
+/// # Errors
+/// Why there is none.
+pub fn packet(frame: &Frame<'_>, link: Link, ip: Ip) -> Result<Packet, Undecoded> {
     let captured = frame.bytes.get(ip.body.clone()).unwrap_or_default();
     let (transport, header_len) = transport::decode(&ip, captured)?;
     let start = (ip.body.start + header_len).min(ip.body.end);
     Ok(Packet {
         at: frame.at,
         link,
+        within: None,
         payload: start..ip.body.end,
         payload_len: ip.body_len.saturating_sub(header_len as u32),
         ip,

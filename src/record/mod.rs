@@ -11,6 +11,7 @@ pub mod notice;
 pub mod quic;
 pub mod ssl;
 pub mod stats;
+pub mod tunnel;
 pub mod weird;
 pub mod x509;
 
@@ -26,6 +27,7 @@ pub use notice::NoticeRow;
 pub use quic::QuicRow;
 pub use ssl::SslRow;
 pub use stats::StatsRow;
+pub use tunnel::TunnelRow;
 pub use weird::WeirdRow;
 pub use x509::X509Row;
 
@@ -136,6 +138,8 @@ pub enum List<'a> {
     Addrs(&'a [IpAddr]),
     /// Intervals of whole seconds.
     Seconds(&'a [u32]),
+    /// Identities of flows, strings in the log.
+    Uids(&'a [Uid]),
 }
 
 impl<'a> List<'a> {
@@ -157,6 +161,7 @@ impl<'a> List<'a> {
             List::Texts(texts) => texts.len(),
             List::Addrs(addrs) => addrs.len(),
             List::Seconds(seconds) => seconds.len(),
+            List::Uids(uids) => uids.len(),
         }
     }
 
@@ -174,6 +179,7 @@ impl<'a> List<'a> {
             List::Seconds(seconds) => {
                 Value::Interval(Span::from_secs(i64::from(*seconds.get(index)?)))
             }
+            List::Uids(uids) => Value::Uid(*uids.get(index)?),
         })
     }
 }
@@ -193,6 +199,8 @@ pub enum Record {
     Quic(QuicRow),
     /// An HTTP transaction, for `http.log`.
     Http(HttpRow),
+    /// A tunnel that begins or is over, for `tunnel.log`.
+    Tunnel(TunnelRow),
     /// An anomaly, for `weird.log`.
     Weird(WeirdRow),
     /// An alert in one line, for `notice.log`.
@@ -203,13 +211,14 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 9] = [
+    pub const SCHEMAS: [&'static Schema; 10] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
         &dns::SCHEMA,
         &quic::SCHEMA,
         &http::SCHEMA,
+        &tunnel::SCHEMA,
         &weird::SCHEMA,
         &notice::SCHEMA,
         &stats::SCHEMA,
@@ -224,6 +233,7 @@ impl Record {
             Record::Dns(row) => row,
             Record::Quic(row) => row,
             Record::Http(row) => row,
+            Record::Tunnel(row) => row,
             Record::Weird(row) => row,
             Record::Notice(row) => row.as_ref(),
             Record::Stats(row) => row.as_ref(),

@@ -2,12 +2,13 @@
 //! can be.
 
 use super::{
-    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow, WeirdRow, X509Row,
+    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow, TunnelRow, WeirdRow,
+    X509Row,
 };
-use crate::net::{Endpoint, Mac, Transport, Uid};
+use crate::net::{Endpoint, Mac, Transport, TunnelKind, Uid};
 use crate::observe::{
     Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, HttpTransaction, QuicSession,
-    SideTally, TlsSession, WeirdSeen,
+    SideTally, TlsSession, TunnelAction, TunnelSeen, WeirdSeen,
 };
 use crate::record::stats::CaptureStats;
 use crate::time::{Span, Timestamp};
@@ -52,6 +53,7 @@ pub(crate) fn summary() -> FlowSummary {
         ip_proto: 6,
         vlan: [Some(10), None],
         macs: [Some(Mac([0, 0x11, 0x22, 0x33, 0x44, 0xff])), None],
+        tunnel_parents: vec![Uid::from_words(1, 62)],
         exchanges: 1,
     }
 }
@@ -146,6 +148,7 @@ pub(crate) fn weird(detail: impl Into<BString>) -> WeirdRow {
     let seen = WeirdSeen {
         weird: Weird::SpontaneousFin,
         detail: detail.into(),
+        hosts: None,
     };
     WeirdRow::new(AT, None, Box::new(seen))
 }
@@ -160,6 +163,13 @@ fn quic() -> QuicSession {
         server_name: Some("example.com".into()),
         client_protocol: Some("h3".into()),
         history: "ISishhHOo".into(),
+    }
+}
+
+fn tunnel() -> TunnelSeen {
+    TunnelSeen {
+        kind: TunnelKind::Vxlan,
+        action: TunnelAction::Discover,
     }
 }
 
@@ -211,6 +221,7 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Dns(DnsRow::new(flow(), Box::new(transaction()))),
         Record::Quic(QuicRow::new(flow(), Box::new(quic()))),
         Record::Http(HttpRow::new(flow(), Box::new(http()))),
+        Record::Tunnel(TunnelRow::new(AT, flow(), tunnel())),
         Record::Weird(weird("")),
         Record::Notice(Box::new(notice())),
         Record::Stats(Box::new(stats())),

@@ -42,7 +42,18 @@ impl Row for WeirdRow {
     }
 
     fn values(&self, put: &mut dyn FnMut(Value<'_>)) {
-        put_flow(self.at, self.flow.as_ref(), put);
+        match self.seen.hosts {
+            Some([src, dst]) if self.flow.is_none() => {
+                // Zeek tells the packet's hosts, with no ports and no flow.
+                put(Value::Time(self.at));
+                put(Value::Unset);
+                for host in [src, dst] {
+                    put(Value::Addr(host));
+                    put(Value::Count(0));
+                }
+            }
+            _ => put_flow(self.at, self.flow.as_ref(), put),
+        }
         put(Value::Name(self.seen.weird.name()));
         put(if self.seen.detail.is_empty() {
             Value::Unset

@@ -10,7 +10,7 @@ use crate::net::Endpoint;
 use crate::observe::{Certificate, Fact, FlowId, Observation, WeirdSeen};
 use crate::packet::proto;
 use crate::record::{
-    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, WeirdRow, X509Row,
+    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, TunnelRow, WeirdRow, X509Row,
 };
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
@@ -76,6 +76,7 @@ impl Detector {
             (Fact::Dns(transaction), Some(flow)) => Record::Dns(DnsRow::new(flow, transaction)),
             (Fact::Quic(session), Some(flow)) => Record::Quic(QuicRow::new(flow, session)),
             (Fact::Http(transaction), Some(flow)) => Record::Http(HttpRow::new(flow, transaction)),
+            (Fact::Tunnel(seen), Some(flow)) => Record::Tunnel(TunnelRow::new(at, flow, seen)),
             (Fact::Certificate(certificate), _) => {
                 if !self.certificates.is_due(at, &certificate) {
                     return None;
@@ -88,9 +89,7 @@ impl Detector {
                 }
                 Record::Weird(WeirdRow::new(at, flow, seen))
             }
-            (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_) | Fact::Http(_) | Fact::Quic(_), None) => {
-                return None;
-            }
+            (_, None) => return None,
         })
     }
 }

@@ -6,7 +6,7 @@ use crate::inspect::http::HttpInspector;
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
 use crate::inspect::tls::{Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
-use crate::net::{Side, Transport};
+use crate::net::{Side, Transport, TunnelKind};
 use crate::observe::FlowId;
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
@@ -17,6 +17,8 @@ pub struct Inspection {
     reader: Reader,
     /// Protocols recognised, as `conn.log` names them.
     pub services: Vec<Box<str>>,
+    /// What kind of tunnel it carries, once a packet was found within.
+    pub tunnel: Option<TunnelKind>,
     /// Anomalies already told of this flow: each is told once, so that a flow cannot flood the log.
     told: Vec<Weird>,
 }
@@ -78,6 +80,7 @@ impl Inspection {
         Inspection {
             reader,
             services: Vec::new(),
+            tunnel: None,
             told: Vec::new(),
         }
     }
@@ -187,11 +190,18 @@ impl Inspection {
             _ => &[],
         };
         for (confirmed, name) in services {
-            if *confirmed && !self.services.iter().any(|service| **service == **name) {
-                self.services.push(Box::from(*name));
+            if *confirmed {
+                self.confirm(name);
             }
         }
         reader
+    }
+
+    /// The flow is sure to carry `service`.
+    pub fn confirm(&mut self, service: &str) {
+        if !self.services.iter().any(|known| **known == *service) {
+            self.services.push(Box::from(service));
+        }
     }
 
     /// Hands `reader` what was held while probing, then the event that decided.

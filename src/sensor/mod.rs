@@ -10,6 +10,7 @@ pub mod order;
 pub mod settings;
 pub mod shard;
 pub mod steer;
+mod tunnels;
 
 use crate::limits::SHARDS;
 use crate::observe;
@@ -119,7 +120,7 @@ impl Sensor {
         let Parts {
             steering, shards, ..
         } = &mut self.parts;
-        steering.handle_frame(frame, &mut |steered, bytes| {
+        steering.handle_frame(&self.settings, frame, &mut |steered, bytes| {
             let shard = &mut shards[usize::from(steered.shard)];
             shard.handle_frame(&self.settings, &steered, bytes, &mut self.observations);
         });
@@ -131,7 +132,13 @@ impl Sensor {
 
     /// Time passed without a frame.
     pub fn handle_tick(&mut self, now: Timestamp) {
-        self.parts.steering.handle_tick(now);
+        let Parts {
+            steering, shards, ..
+        } = &mut self.parts;
+        steering.handle_tick(&self.settings, now, &mut |steered, bytes| {
+            let shard = &mut shards[usize::from(steered.shard)];
+            shard.handle_frame(&self.settings, &steered, bytes, &mut self.observations);
+        });
         self.flush();
     }
 

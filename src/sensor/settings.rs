@@ -4,6 +4,7 @@
 
 use crate::detect;
 use crate::limits::Limits;
+use crate::packet::tunnel::TunnelPorts;
 use ipnet::IpNet;
 
 /// Everything the core asks for.
@@ -15,6 +16,8 @@ pub struct Settings {
     pub community_id_seed: u16,
     /// Whether packets with wrong checksums are taken as they are.
     pub ignore_checksums: bool,
+    /// Where datagrams are taken for a tunnel's.
+    pub tunnel_ports: TunnelPorts,
     /// The site's networks.
     pub local_networks: Vec<IpNet>,
     /// Every bound.

@@ -7,19 +7,21 @@ use super::counters::Counters;
 use super::inspection::Inspection;
 use super::order::{Phase, Place, Placed};
 use super::settings::Settings;
-use super::steer::{Content, Steered};
-use crate::flow::key::Keyed;
+use super::steer::{Arrival, Content, Steered};
+use crate::flow::key::{FlowKey, Keyed};
 use crate::flow::table::{Entry, Table};
 use crate::flow::{Flow, Ingress};
 use crate::inspect::dns::{is_answer, is_dns_port};
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
-use crate::net::Transport;
-use crate::observe::{Fact, FlowId, Observation, WeirdSeen};
+use crate::net::{Transport, TunnelKind};
+use crate::observe::{Fact, FlowId, Observation, TunnelAction, TunnelSeen, WeirdSeen};
 use crate::packet::{self, Packet, Undecoded, checksum};
 use crate::time::Timestamp;
 use crate::weird::Weird;
+use bstr::BString;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
 /// A shard of the dissector.
 #[derive(Debug, Serialize, Deserialize)]
@@ -91,21 +93,48 @@ impl Shard {
         observations: &mut Vec<Placed>,
     ) {
         self.handle_clock(settings, steered.clock, observations);
+        let phase = match steered.content {
+            Content::Tunnel { seen, .. } if seen.action == TunnelAction::Expire => Phase::Timer,
+            _ => Phase::Frame,
+        };
         let mut out = Out {
-            place: self.place(steered.clock, Phase::Frame, steered.seq, 0),
+            place: self.place(steered.clock, phase, steered.seq, 0),
             observations,
         };
         match &steered.content {
             Content::Undecoded(Undecoded::Weird(weird)) => {
-                self.tell_weird(None, *weird, Default::default(), &mut out);
+                self.tell_weird(None, *weird, None, &mut out)
             }
             Content::Undecoded(_) => {}
-            Content::Packet {
-                packet,
-                keyed,
+            Content::Weird(weird, hosts) => self.tell_weird(None, *weird, Some(*hosts), &mut out),
+            Content::Packet(arrival) => self.handle_packet(settings, arrival, bytes, &mut out),
+            Content::Tunnel {
+                key,
                 hash,
-            } => self.handle_packet(settings, packet, keyed, *hash, bytes, &mut out),
+                id,
+                seen,
+            } => self.handle_tunnel(key, *hash, *id, *seen, &mut out),
         }
+    }
+
+    /// Something happened to a tunnel: to that of a flow, if one of this shard carries it.
+    fn handle_tunnel(
+        &mut self,
+        key: &FlowKey,
+        hash: u64,
+        mut id: FlowId,
+        seen: TunnelSeen,
+        out: &mut Out<'_>,
+    ) {
+        if id.transport == Transport::Udp {
+            let Some(slot) = self.flows.find(key, hash) else {
+                return;
+            };
+            let entry = self.flows.get_mut(slot);
+            entry.attached.tunnel = Some(seen.kind);
+            id = entry.flow.id;
+        }
+        out.put(Some(id), Fact::Tunnel(seen));
     }
 
     /// The input is over: every flow ends at `clock`.
@@ -141,26 +170,48 @@ impl Shard {
     fn handle_packet(
         &mut self,
         settings: &Settings,
-        packet: &Packet,
-        keyed: &Keyed,
-        hash: u64,
+        arrival: &Arrival,
         bytes: &[u8],
         out: &mut Out<'_>,
     ) {
+        let Arrival { packet, keyed, .. } = arrival;
         let bad = match settings.ignore_checksums {
             true => None,
             false => checksum::mismatch(packet, bytes),
         };
         self.counters.bad_checksums += u64::from(bad.is_some());
         if bad == Some(Weird::BadIpChecksum) {
-            return self.tell_weird(None, Weird::BadIpChecksum, Default::default(), out);
+            return self.tell_weird(None, Weird::BadIpChecksum, None, out);
         }
-        let slot = self.slot_of(settings, packet, keyed, hash, bytes, out);
+        self.end_namesake(settings, arrival, out);
+        let slot = self.slot_of(settings, packet, keyed, arrival.hash, bytes, out);
+        if let Some(carrier) = arrival.carrier {
+            let entry = self.flows.get_mut(slot);
+            entry.flow.id.uid = carrier.uid;
+            let service = carrier.confirmed.and_then(TunnelKind::service);
+            service
+                .into_iter()
+                .for_each(|name| entry.attached.confirm(name));
+        }
         match bad {
             Some(weird) => self.leave_out(slot, keyed, weird, out),
             None => self.follow(settings, slot, packet, keyed, bytes, out),
         }
         self.flows.reschedule(slot, &settings.limits);
+    }
+
+    /// Ends a flow that was open before steering knew that it may carry a tunnel: what it carries
+    /// was told another identity.
+    fn end_namesake(&mut self, settings: &Settings, arrival: &Arrival, out: &mut Out<'_>) {
+        let Some(carrier) = arrival.carrier else {
+            return;
+        };
+        if let Some(slot) = self.flows.find(&arrival.keyed.key, arrival.hash)
+            && self.flows.get_mut(slot).flow.id.uid != carrier.uid
+        {
+            let entry = self.flows.remove(slot);
+            self.end_flow(settings, out.place.at, entry, out);
+        }
     }
 
     /// A packet that is not believed: its flow shows only that it was there.
@@ -169,7 +220,7 @@ impl Shard {
         entry.flow.note_bad_checksum(keyed.src);
         let id = entry.flow.id;
         if entry.attached.is_news(weird) {
-            self.tell_weird(Some(id), weird, Default::default(), out);
+            self.tell_weird(Some(id), weird, None, out);
         }
     }
 
@@ -276,11 +327,16 @@ impl Shard {
         &mut self,
         flow: Option<FlowId>,
         weird: Weird,
-        detail: bstr::BString,
+        hosts: Option<[IpAddr; 2]>,
         out: &mut Out<'_>,
     ) {
         *self.counters.weirds.entry(weird).or_default() += 1;
-        out.put(flow, Fact::Weird(Box::new(WeirdSeen { weird, detail })));
+        let seen = WeirdSeen {
+            weird,
+            detail: BString::default(),
+            hosts,
+        };
+        out.put(flow, Fact::Weird(Box::new(seen)));
     }
 
     /// A flow left the table: what is still held of it is told, and then its account.
@@ -314,6 +370,13 @@ impl Shard {
         *self.counters.flows_ended.entry(transport).or_default() += 1;
         self.counters.missed_bytes += summary.missed_bytes;
         out.put(Some(entry.flow.id), Fact::Flow(Box::new(summary)));
+        if let Some(kind) = entry.attached.tunnel {
+            let action = TunnelAction::Close;
+            out.put(
+                Some(entry.flow.id),
+                Fact::Tunnel(TunnelSeen { kind, action }),
+            );
+        }
     }
 }
 
@@ -356,7 +419,11 @@ impl Counters {
                 if !entry.attached.is_news(weird) {
                     return None;
                 }
-                Fact::Weird(Box::new(WeirdSeen { weird, detail }))
+                Fact::Weird(Box::new(WeirdSeen {
+                    weird,
+                    detail,
+                    hosts: None,
+                }))
             }
         };
         Some((entry.flow.id, fact))
