@@ -7,11 +7,12 @@
 pub mod dns;
 pub mod http;
 pub mod quic;
+pub mod socks;
 pub mod tls;
 
 use crate::flow::stream::StreamEvent;
 use crate::limits::Limits;
-use crate::net::Side;
+use crate::net::{Side, TunnelKind};
 use crate::observe::{Certificate, DnsTransaction, HttpTransaction, QuicSession, TlsSession};
 use crate::time::Timestamp;
 use crate::weird::Weird;
@@ -50,6 +51,8 @@ pub enum Found {
     Quic(Box<QuicSession>),
     /// An HTTP request and its response, or either alone.
     Http(Box<HttpTransaction>),
+    /// What follows in the flow is another session, through a proxy.
+    Tunnel(TunnelKind),
     /// Something odd; the second part says what exactly, and is empty where the name says it all.
     Weird(Weird, BString),
 }

@@ -112,10 +112,11 @@ pub(super) fn gre(bytes: &[u8], start: usize) -> Result<Peeled, Undecoded> {
         0x880b => link::framed_ppp(bytes, link, offset),
         0x6558 => link::ethernet(bytes, offset),
         // ERSPAN I has no header of its own; II has one, told by GRE's sequence number.
-        0x88be => link::ethernet(bytes, offset + if sequence > 0 { 8 } else { 0 }),
+        0x88be if sequence == 0 => link::ethernet(bytes, offset),
+        0x88be => mirrored(bytes, offset, 8),
         0x22eb => match bytes.get(offset + 11) {
             // ERSPAN III: twelve bytes, and eight more where the last bit says so.
-            Some(last) => link::ethernet(bytes, offset + if last & 1 == 1 { 20 } else { 12 }),
+            Some(last) => mirrored(bytes, offset, if last & 1 == 1 { 20 } else { 12 }),
             None => return weird(Weird::TruncatedGre),
         },
         // What access points of Aruba send to their controllers.
@@ -126,6 +127,17 @@ pub(super) fn gre(bytes: &[u8], start: usize) -> Result<Peeled, Undecoded> {
         Err(Undecoded::Weird(_)) => weird(Weird::TruncatedGre),
         inner => inner,
     }
+}
+
+/// A frame behind an ERSPAN header (draft-foschiano-erspan-03) of `length` bytes. The switch may have
+/// taken the frame's VLAN tag off and put the identifier there.
+fn mirrored(bytes: &[u8], offset: usize, length: usize) -> Result<Peeled, Undecoded> {
+    let (mut link, start, network) = link::ethernet(bytes, offset + length)?;
+    let vlan = link::be16(bytes, offset).map(|word| word & 0x0fff);
+    if link.vlan[0].is_none() {
+        link.vlan[0] = vlan.filter(|vlan| *vlan != 0);
+    }
+    Ok((link, start, network))
 }
 
 /// An 802.11 data frame in clear (IEEE 802.11 section 9.3.2.1); others carry no IP that could be

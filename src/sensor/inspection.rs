@@ -4,6 +4,7 @@ use crate::flow::stream::StreamEvent;
 use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
 use crate::inspect::http::HttpInspector;
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
+use crate::inspect::socks::SocksInspector;
 use crate::inspect::tls::{Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
 use crate::net::{Side, Transport, TunnelKind};
@@ -34,6 +35,7 @@ enum Reader {
     Waiting(u8),
     Tls(Box<TlsInspector>),
     Http(Box<HttpInspector>),
+    Socks(Box<SocksInspector>),
     DnsStream(Box<DnsStreamInspector>),
     Dns(Box<DnsInspector>),
     /// Not known yet: so many more datagrams may show that they are QUIC, on a port where it is
@@ -138,6 +140,7 @@ impl Inspection {
                 Probed::Nobodys => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
                 Probed::Tls => self.begin(Reader::Tls(Box::default()), context, event, found),
                 Probed::Http => self.begin(Reader::Http(Box::default()), context, event, found),
+                Probed::Socks => self.begin(Reader::Socks(Box::default()), context, event, found),
             }
             return;
         }
@@ -159,6 +162,7 @@ impl Inspection {
         let verdict = match &mut self.reader {
             Reader::Tls(tls) => tls.handle_stream(context, event, found),
             Reader::Http(http) => http.handle_stream(context, event, found),
+            Reader::Socks(socks) => socks.handle_stream(context, event, found),
             Reader::DnsStream(dns) => dns.handle_stream(context, event, found),
             _ => return,
         };
@@ -170,6 +174,7 @@ impl Inspection {
         match self.release() {
             Reader::Tls(mut tls) => tls.finish(context, found),
             Reader::Http(mut http) => http.finish(context, found),
+            Reader::Socks(mut socks) => socks.finish(context, found),
             Reader::DnsStream(mut dns) => dns.finish(context, found),
             Reader::Dns(mut dns) => dns.finish(context, found),
             Reader::Quic(mut quic) => quic.finish(context, found),
@@ -184,6 +189,7 @@ impl Inspection {
         let services: &[(bool, &str)] = match &reader {
             Reader::Tls(tls) => &[(tls.is_confirmed(), "ssl")],
             Reader::Http(http) => &[(http.is_confirmed(), "http")],
+            Reader::Socks(socks) => &[(socks.is_confirmed(), "socks")],
             Reader::DnsStream(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dns(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Quic(quic) => &[(quic.is_confirmed(), "quic"), (quic.is_greeted(), "ssl")],
@@ -236,6 +242,7 @@ impl Inspection {
         // What is no HTTP after all, or turned from it, may turn to TLS.
         let may_turn = match &self.reader {
             Reader::Http(http) => http.is_tunnel() || verdict == Verdict::NotMine,
+            Reader::Socks(_) => true,
             _ => false,
         };
         match verdict {
@@ -254,6 +261,7 @@ enum Probed {
     Open,
     Tls,
     Http,
+    Socks,
     Nobodys,
 }
 
@@ -270,6 +278,9 @@ fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
             let probed = match (tls, HttpInspector::probe(side, held)) {
                 (Probe::Mine, _) => Probed::Tls,
                 (_, Probe::Mine) => Probed::Http,
+                (Probe::NotMine, Probe::NotMine) if SocksInspector::probe(side, held) => {
+                    Probed::Socks
+                }
                 (Probe::NotMine, Probe::NotMine) => Probed::Nobodys,
                 _ => return Probed::Open,
             };

@@ -410,6 +410,10 @@ impl Counters {
                 count("http");
                 Fact::Http(transaction)
             }
+            Found::Tunnel(kind) => {
+                let action = TunnelAction::Discover;
+                Fact::Tunnel(TunnelSeen { kind, action })
+            }
             Found::Certificate(certificate) => {
                 count("x509");
                 Fact::Certificate(certificate)

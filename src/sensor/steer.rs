@@ -290,7 +290,8 @@ impl Steering {
         let expected = ports.expect(keyed.src.port, keyed.dst.port);
         let resembles = || tunnel::resembles_teredo(bytes, packet.payload.start);
         let known = self.tunnels.knows(&keyed.key);
-        if !expected && !known && !resembles() {
+        let is_gre = ports.gre.contains(&keyed.dst.port);
+        if !expected && !known && !is_gre && !resembles() {
             return (None, None);
         }
         let bad = match settings.ignore_checksums {
@@ -460,3 +461,6 @@ fn is_bad(settings: &Settings, packet: &Packet, bytes: &[u8]) -> bool {
 fn shard_of(hash: u64) -> u8 {
     ((hash >> 24) % SHARDS as u64) as u8
 }
+
+#[cfg(test)]
+mod tests;

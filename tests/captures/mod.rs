@@ -1,6 +1,8 @@
 //! Our captures as frames in memory, and sensors fed with them.
 #![allow(dead_code)] // Each test file uses a part.
 
+pub mod tunnels;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use tapir::capture::Reader;
