@@ -181,7 +181,7 @@ pub fn inspect_with(limits: &Limits, events: &[StreamEvent<'_>]) -> Outcome {
                 outcome.weirds.push(weird);
                 'w'
             }
-            Found::Dns(_) | Found::Http(_) | Found::Quic(_) => panic!("TLS found another protocol"),
+            _ => panic!("TLS found another protocol"),
         });
     }
     outcome
