@@ -42,8 +42,8 @@ fn cases() -> Vec<(String, Settings, Vec<Owned>)> {
     cases
 }
 
-/// The rows of what came through tunnels or might have: each log's name and its values, but for what
-/// tells of links and tunnels.
+/// The rows of what came through tunnels or might have: each log's name and its values, but for
+/// what tells of links and tunnels.
 fn rows_within(settings: &Settings, frames: &[Owned]) -> Vec<(&'static str, Vec<String>)> {
     const OF_TUNNELS: [&str; 5] = [
         "tunnel_parents",

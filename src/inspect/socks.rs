@@ -1,7 +1,7 @@
 //! From a TCP stream to whether it goes through a SOCKS proxy (versions 4, 4a and 5).
 //!
-//! It does not tell who was asked for; what follows the proxy's reply is the next inspector's. Holds
-//! at most [`HELD_MAX`] bytes of each side.
+//! It does not tell who was asked for; what follows the proxy's reply is the next inspector's.
+//! Holds at most [`HELD_MAX`] bytes of each side.
 
 use crate::flow::stream::StreamEvent;
 use crate::inspect::{Context, Found, StreamInspector, Verdict};
@@ -19,8 +19,8 @@ pub struct SocksInspector {
 }
 
 impl SocksInspector {
-    /// Whether `first`, with which `side` begins, looks like SOCKS: a whole greeting of version 5, or
-    /// a request of version 4.
+    /// Whether `first`, with which `side` begins, looks like SOCKS: a whole greeting of version 5,
+    /// or a request of version 4.
     pub fn probe(side: Side, first: &[u8]) -> bool {
         match first {
             _ if side == Side::Responder => false,
@@ -70,8 +70,8 @@ impl StreamInspector for SocksInspector {
     fn finish(&mut self, _: Context<'_>, _: &mut Vec<Found>) {}
 }
 
-/// Whether the proxy answered; none while that is open. A reply is eight bytes that begin with 0 and
-/// a code of 90 to 93.
+/// Whether the proxy answered; none while that is open. A reply is eight bytes that begin with 0
+/// and a code of 90 to 93.
 fn version_4(client: &[u8], server: &[u8]) -> Option<bool> {
     let reply = server.get(..2)?;
     let is_reply = reply[0] == 0 && (90..=93).contains(&reply[1]);

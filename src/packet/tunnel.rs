@@ -129,8 +129,8 @@ pub(super) fn gre(bytes: &[u8], start: usize) -> Result<Peeled, Undecoded> {
     }
 }
 
-/// A frame behind an ERSPAN header (draft-foschiano-erspan-03) of `length` bytes. The switch may have
-/// taken the frame's VLAN tag off and put the identifier there.
+/// A frame behind an ERSPAN header (draft-foschiano-erspan-03) of `length` bytes. The switch may
+/// have taken the frame's VLAN tag off and put the identifier there.
 fn mirrored(bytes: &[u8], offset: usize, length: usize) -> Result<Peeled, Undecoded> {
     let (mut link, start, network) = link::ethernet(bytes, offset + length)?;
     let vlan = link::be16(bytes, offset).map(|word| word & 0x0fff);

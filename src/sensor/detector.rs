@@ -158,8 +158,8 @@ impl CertificateLog {
     }
 }
 
-/// Which proxies were told within the last hour, and for whom: a host that uses one uses it again and
-/// again from other ports, so Zeek tells the port as 0 and the tunnel once.
+/// Which proxies were told within the last hour, and for whom: a host that uses one uses it again
+/// and again from other ports, so Zeek tells the port as 0 and the tunnel once.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct ProxyLog {
     told: BTreeMap<(IpAddr, Endpoint, TunnelKind), Timestamp>,

@@ -3,18 +3,20 @@
 //! One of [`SHARDS`](crate::limits::SHARDS) dissectors: it owns whole flows, its own deadlines and
 //! its share of every bound, and knows of no other shard.
 
+mod tunnels;
+
 use super::counters::Counters;
 use super::inspection::Inspection;
 use super::order::{Phase, Place, Placed};
 use super::settings::Settings;
 use super::steer::{Arrival, Content, Steered};
-use crate::flow::key::{FlowKey, Keyed};
+use crate::flow::key::Keyed;
 use crate::flow::table::{Entry, Table};
 use crate::flow::{Flow, Ingress};
 use crate::inspect::dns::{is_answer, is_dns_port};
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
-use crate::net::{Transport, TunnelKind};
+use crate::net::Transport;
 use crate::observe::{Fact, FlowId, Observation, TunnelAction, TunnelSeen, WeirdSeen};
 use crate::packet::{self, Packet, Undecoded, checksum};
 use crate::time::Timestamp;
@@ -93,12 +95,13 @@ impl Shard {
         observations: &mut Vec<Placed>,
     ) {
         self.handle_clock(settings, steered.clock, observations);
-        let phase = match steered.content {
-            Content::Tunnel { seen, .. } if seen.action == TunnelAction::Expire => Phase::Timer,
-            _ => Phase::Frame,
-        };
         let mut out = Out {
-            place: self.place(steered.clock, phase, steered.seq, 0),
+            place: self.place(
+                steered.clock,
+                tunnels::phase(&steered.content),
+                steered.seq,
+                0,
+            ),
             observations,
         };
         match &steered.content {
@@ -115,26 +118,6 @@ impl Shard {
                 seen,
             } => self.handle_tunnel(key, *hash, *id, *seen, &mut out),
         }
-    }
-
-    /// Something happened to a tunnel: to that of a flow, if one of this shard carries it.
-    fn handle_tunnel(
-        &mut self,
-        key: &FlowKey,
-        hash: u64,
-        mut id: FlowId,
-        seen: TunnelSeen,
-        out: &mut Out<'_>,
-    ) {
-        if id.transport == Transport::Udp {
-            let Some(slot) = self.flows.find(key, hash) else {
-                return;
-            };
-            let entry = self.flows.get_mut(slot);
-            entry.attached.tunnel = Some(seen.kind);
-            id = entry.flow.id;
-        }
-        out.put(Some(id), Fact::Tunnel(seen));
     }
 
     /// The input is over: every flow ends at `clock`.
@@ -185,33 +168,12 @@ impl Shard {
         }
         self.end_namesake(settings, arrival, out);
         let slot = self.slot_of(settings, packet, keyed, arrival.hash, bytes, out);
-        if let Some(carrier) = arrival.carrier {
-            let entry = self.flows.get_mut(slot);
-            entry.flow.id.uid = carrier.uid;
-            let service = carrier.confirmed.and_then(TunnelKind::service);
-            service
-                .into_iter()
-                .for_each(|name| entry.attached.confirm(name));
-        }
+        self.note_carrier(slot, arrival.carrier);
         match bad {
             Some(weird) => self.leave_out(slot, keyed, weird, out),
             None => self.follow(settings, slot, packet, keyed, bytes, out),
         }
         self.flows.reschedule(slot, &settings.limits);
-    }
-
-    /// Ends a flow that was open before steering knew that it may carry a tunnel: what it carries
-    /// was told another identity.
-    fn end_namesake(&mut self, settings: &Settings, arrival: &Arrival, out: &mut Out<'_>) {
-        let Some(carrier) = arrival.carrier else {
-            return;
-        };
-        if let Some(slot) = self.flows.find(&arrival.keyed.key, arrival.hash)
-            && self.flows.get_mut(slot).flow.id.uid != carrier.uid
-        {
-            let entry = self.flows.remove(slot);
-            self.end_flow(settings, out.place.at, entry, out);
-        }
     }
 
     /// A packet that is not believed: its flow shows only that it was there.
@@ -370,13 +332,7 @@ impl Shard {
         *self.counters.flows_ended.entry(transport).or_default() += 1;
         self.counters.missed_bytes += summary.missed_bytes;
         out.put(Some(entry.flow.id), Fact::Flow(Box::new(summary)));
-        if let Some(kind) = entry.attached.tunnel {
-            let action = TunnelAction::Close;
-            out.put(
-                Some(entry.flow.id),
-                Fact::Tunnel(TunnelSeen { kind, action }),
-            );
-        }
+        out.put_closed(&entry);
     }
 }
 

@@ -1,8 +1,8 @@
 //! From the packets of tunnels to who each tunnel is.
 //!
-//! A tunnel over UDP is a flow: its identity follows from the flow's first packet, so a flow that may
-//! be a tunnel is remembered from there on, and forgotten at the same moment as the shard ends it.
-//! A tunnel over IP is no flow and is over when nothing comes through it. Holds at most
+//! A tunnel over UDP is a flow: its identity follows from the flow's first packet, so a flow that
+//! may be a tunnel is remembered from there on, and forgotten at the same moment as the shard ends
+//! it. A tunnel over IP is no flow and is over when nothing comes through it. Holds at most
 //! [`Limits::tunnels_max`]; where another one comes, the one that would be over next is forgotten.
 
 use crate::flow::key::FlowKey;

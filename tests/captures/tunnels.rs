@@ -13,8 +13,8 @@ pub fn is_end(addr: IpAddr) -> bool {
     ENDS.iter().any(|end| IpAddr::V4(*end) == addr)
 }
 
-/// What stands before a packet: the protocol over IP, the UDP port where it is UDP, the tunnel's own
-/// header.
+/// What stands before a packet: the protocol over IP, the UDP port where it is UDP, the tunnel's
+/// own header.
 pub type Tunnel = (&'static str, u8, Option<u16>, &'static [u8]);
 
 /// Tunnels that IPv4 can be put into.
@@ -67,8 +67,8 @@ pub const TUNNELS: [Tunnel; 9] = [
     ("GRE over UDP", 17, Some(4754), &[0, 0, 8, 0]),
 ];
 
-/// The frames with each IPv4 packet in the tunnel that `choose` gives for its number; what holds none
-/// stays as it is.
+/// The frames with each IPv4 packet in the tunnel that `choose` gives for its number; what holds
+/// none stays as it is.
 pub fn within(frames: &[Owned], choose: impl Fn(usize) -> Tunnel) -> Vec<Owned> {
     let wrapped = |(index, owned): (usize, &Owned)| {
         let packet = packet::decode(&owned.frame()).ok()?;

@@ -1,6 +1,7 @@
 //! Packets in tunnels: what is found, what the tunnels are called, what is left alone.
 
 use super::*;
+use crate::observe::TunnelAction;
 use crate::packet::frame::LinkType;
 use crate::time::Span;
 use etherparse::PacketBuilder;
