@@ -35,6 +35,8 @@ fn cases() -> Vec<(String, Settings, Vec<Owned>)> {
         if name == "webhook-alone" {
             // Tunnels of all kinds by turns: every flow changes its tunnel again and again.
             let tunnelled = tunnels::within(&frames, |index| TUNNELS[index % TUNNELS.len()]);
+            let tiny = tiny(settings.clone());
+            cases.push((format!("{name}, tunnelled, tiny"), tiny, tunnelled.clone()));
             cases.push((format!("{name}, tunnelled"), settings.clone(), tunnelled));
         }
         cases.push((name, settings, frames));

@@ -95,13 +95,9 @@ impl Shard {
         observations: &mut Vec<Placed>,
     ) {
         self.handle_clock(settings, steered.clock, observations);
+        let phase = tunnels::phase(&steered.content);
         let mut out = Out {
-            place: self.place(
-                steered.clock,
-                tunnels::phase(&steered.content),
-                steered.seq,
-                0,
-            ),
+            place: self.place(steered.clock, phase, steered.seq, 0),
             observations,
         };
         match &steered.content {

@@ -98,6 +98,7 @@ pub fn tiny(settings: Settings) -> Settings {
             flows_max: 64,
             reassembly_flow_bytes_max: 1000,
             reassembly_bytes_max: 64_000,
+            tunnels_max: 4,
             dns_pending_max: 2,
             dns_memory_max: 4,
             baseline_keys_max: 8,
