@@ -41,6 +41,12 @@ pub struct Limits {
     pub tcp_close: Span,
     /// A flow that was reset lingers this long (Zeek's `tcp_reset_delay`: 100 ms).
     pub tcp_reset: Span,
+    /// Tunnels that are remembered, each about 150 bytes; a full table forgets the one that would
+    /// be over next.
+    pub tunnels_max: usize,
+    /// A tunnel over IP is over when nothing came through it for this long (Zeek's
+    /// `Tunnel::expiration_interval`: 1 h); one over UDP is over when its flow is.
+    pub tunnel_inactivity: Span,
     /// DNS queries of one flow that wait for an answer.
     pub dns_pending_max: usize,
     /// Bytes of one HTTP head, and of all heads of a flow that wait for a response.
@@ -81,6 +87,8 @@ impl Limits {
         tcp_attempt: Span::from_secs(5),
         tcp_close: Span::from_secs(5),
         tcp_reset: Span::from_millis(100),
+        tunnels_max: 65_536,
+        tunnel_inactivity: Span::from_secs(3600),
         dns_pending_max: 256,
         http_head_bytes_max: 1 << 16,
         http_pending_max: 100,

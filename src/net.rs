@@ -64,6 +64,60 @@ impl Transport {
     }
 }
 
+/// How packets, or a session, travel within others: Zeek's `Tunnel::Type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum TunnelKind {
+    /// IP in IP: RFC 2003, 2473 and 4213.
+    Ip,
+    /// AYIYA over UDP.
+    Ayiya,
+    /// Teredo over UDP (RFC 4380).
+    Teredo,
+    /// A session through a SOCKS proxy.
+    Socks,
+    /// GTPv1-U over UDP (3GPP TS 29.281).
+    Gtp,
+    /// A session through an HTTP proxy's CONNECT.
+    Http,
+    /// GRE, over IP or UDP, and what is built on it: PPTP, ERSPAN.
+    Gre,
+    /// VXLAN over UDP (RFC 7348).
+    Vxlan,
+    /// GENEVE over UDP (RFC 8926).
+    Geneve,
+}
+
+impl TunnelKind {
+    /// Zeek's spelling.
+    pub fn name(self) -> &'static str {
+        match self {
+            TunnelKind::Ip => "Tunnel::IP",
+            TunnelKind::Ayiya => "Tunnel::AYIYA",
+            TunnelKind::Teredo => "Tunnel::TEREDO",
+            TunnelKind::Socks => "Tunnel::SOCKS",
+            TunnelKind::Gtp => "Tunnel::GTPv1",
+            TunnelKind::Http => "Tunnel::HTTP",
+            TunnelKind::Gre => "Tunnel::GRE",
+            TunnelKind::Vxlan => "Tunnel::VXLAN",
+            TunnelKind::Geneve => "Tunnel::GENEVE",
+        }
+    }
+
+    /// What a flow that is such a tunnel has as its service; none where the tunnel is no flow, or
+    /// its session names the service.
+    pub fn service(self) -> Option<&'static str> {
+        match self {
+            TunnelKind::Ayiya => Some("ayiya"),
+            TunnelKind::Teredo => Some("teredo"),
+            TunnelKind::Gtp => Some("gtpv1"),
+            TunnelKind::Vxlan => Some("vxlan"),
+            TunnelKind::Geneve => Some("geneve"),
+            TunnelKind::Socks => Some("socks"),
+            TunnelKind::Ip | TunnelKind::Gre | TunnelKind::Http => None,
+        }
+    }
+}
+
 /// A link-layer address, shown as `00:11:22:33:44:55`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Mac(pub [u8; 6]);

@@ -6,10 +6,12 @@
 mod ech;
 mod host;
 mod oddity;
+mod tunnel;
 
 pub use ech::{EchConfig, EchOffer};
 pub use host::{Dhcp6Message, DhcpMessage, SynTraits};
 pub use oddity::WeirdSeen;
+pub use tunnel::{TunnelAction, TunnelSeen};
 
 use crate::net::{Endpoint, Mac, Neighbour, Side, Transport, Uid};
 use crate::time::{Span, Timestamp};
@@ -69,6 +71,8 @@ pub enum Fact {
     Neighbour(Neighbour),
     /// The TCP handshake is complete; the originator's SYN, where it was seen.
     Established(Option<Box<SynTraits>>),
+    /// A tunnel begins, or is over.
+    Tunnel(TunnelSeen),
     /// An anomaly.
     Weird(Box<WeirdSeen>),
     /// What a shard counted of the tap; about no flow.
@@ -164,6 +168,8 @@ pub struct FlowSummary {
     pub vlan: [Option<u16>; 2],
     /// Link-layer addresses of originator and responder.
     pub macs: [Option<Mac>; 2],
+    /// The tunnels that its packets came through, the innermost of each.
+    pub tunnel_parents: Vec<Uid>,
     /// Starts of an exchange: originator payload after at least two seconds without any. A TLS
     /// handshake and the request after it are one.
     pub exchanges: u32,

@@ -66,8 +66,24 @@ weirds! {
     InconsistentOverlap = "rexmit_inconsistency",
     /// A link header is cut short.
     TruncatedLink = "truncated_header",
-    /// A tunnel's header is cut short.
-    TruncatedTunnel = "truncated_tunnel_header",
+    /// A GRE header, or what it says of its payload, is cut short.
+    TruncatedGre = "truncated_GRE",
+    /// A GRE header of a version that is neither 0 nor 1.
+    UnknownGreVersion = "unknown_gre_version",
+    /// A GRE header with flags that no version has.
+    UnknownGreFlags = "unknown_gre_flags",
+    /// A GRE header with the source route that RFC 2784 took out.
+    GreRouting = "gre_routing",
+    /// An enhanced GRE header (RFC 2637) before something that is not PPP.
+    EnhancedGreProtocol = "egre_protocol_type",
+    /// An IP packet within a tunnel is longer than what carries it.
+    TruncatedInnerIp = "truncated_inner_IP",
+    /// A packet within a tunnel is not of the IP version that the tunnel says.
+    InnerIpMismatch = "inner_IP_payload_mismatch",
+    /// A GENEVE header with nothing behind it.
+    GeneveEmpty = "geneve_empty_packet",
+    /// A Teredo bubble (RFC 4380 section 2.8) with bytes behind its header.
+    TeredoBubbleWithPayload = "Teredo_bubble_with_payload",
     /// More tunnels within each other than are opened (Zeek's name).
     TunnelTooDeep = "exceeded_tunnel_max_depth",
     /// An IP header is cut short or its lengths contradict each other.

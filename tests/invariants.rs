@@ -5,6 +5,7 @@
 mod captures;
 
 use captures::fragmenting::fragmented;
+use captures::tunnels::{self, TUNNELS};
 use captures::{Owned, drain, frames, lines, names, settings, tiny};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use std::path::Path;
 use tapir::flow::key::{FlowKey, Keyed};
 use tapir::net::Transport;
 use tapir::packet;
-use tapir::record::Record;
+use tapir::record::{Record, Value};
 use tapir::run::engine::Engine;
 use tapir::run::output::Output;
 use tapir::sensor::settings::Settings;
@@ -37,9 +38,71 @@ fn cases() -> Vec<(String, Settings, Vec<Owned>)> {
             tiny(settings.clone()),
             fragmented(&frames, 96, 7),
         ));
+        if name == "webhook-alone" {
+            // Tunnels of all kinds by turns: every flow changes its tunnel again and again.
+            let tunnelled = tunnels::within(&frames, |index| TUNNELS[index % TUNNELS.len()]);
+            let tiny = tiny(settings.clone());
+            cases.push((format!("{name}, tunnelled, tiny"), tiny, tunnelled.clone()));
+            cases.push((format!("{name}, tunnelled"), settings.clone(), tunnelled));
+        }
         cases.push((name, settings, frames));
     }
     cases
+}
+
+/// The rows of what came through tunnels or might have: each log's name and its values, but for
+/// what tells of links and tunnels.
+fn rows_within(settings: &Settings, frames: &[Owned]) -> Vec<(&'static str, Vec<String>)> {
+    const OF_TUNNELS: [&str; 5] = [
+        "tunnel_parents",
+        "vlan",
+        "inner_vlan",
+        "orig_l2_addr",
+        "resp_l2_addr",
+    ];
+    let mut rows = Vec::new();
+    for (_, line) in lines(settings, frames) {
+        let Line::Row(record) = line else {
+            continue;
+        };
+        let (mut values, mut is_outer) = (Vec::new(), false);
+        let mut columns = record.row().schema().columns.iter();
+        record.row().values(&mut |value| {
+            let name = columns.next().expect("a column for each value").name;
+            is_outer |= matches!(value, Value::Addr(addr) if tunnels::is_end(addr));
+            if !OF_TUNNELS.contains(&name) {
+                values.push(format!("{value:?}"));
+            }
+        });
+        if !is_outer {
+            rows.push((record.path(), values));
+        }
+    }
+    rows
+}
+
+#[test]
+fn a_tunnel_changes_no_row_of_what_it_carries() {
+    for name in ["close", "dns", "webhook-alone"] {
+        let (frames, settings) = (frames(name), settings(name));
+        let plain = rows_within(&settings, &frames);
+        assert!(!plain.is_empty(), "{name} has rows");
+        for tunnel in TUNNELS {
+            let tunnelled = tunnels::within(&frames, |_| tunnel);
+            let within = rows_within(&settings, &tunnelled);
+            let differs = plain
+                .iter()
+                .zip(&within)
+                .find(|(plain, within)| plain != within);
+            assert!(plain == within, "{name} in {}: {differs:#?}", tunnel.0);
+            let deeper = tunnels::within(&tunnelled, |_| TUNNELS[1]);
+            assert!(
+                plain == rows_within(&settings, &deeper),
+                "{name} in {} in GRE",
+                tunnel.0
+            );
+        }
+    }
 }
 
 /// The logs of `frames` on `workers` threads, by file name.

@@ -47,6 +47,7 @@ limits_table! {
     reassembly_bytes_max from SHARDS,
     fragment_trains_max from 1,
     fragment_bytes_max from 1,
+    tunnels_max from 1,
     dns_pending_max from 1,
     http_head_bytes_max from 1,
     http_pending_max from 1,
@@ -68,6 +69,7 @@ limits_table! {
     tcp_attempt = tcp_attempt_s,
     tcp_close = tcp_close_s,
     tcp_reset = tcp_reset_s,
+    tunnel_inactivity = tunnel_inactivity_s,
     }
 }
 

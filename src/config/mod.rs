@@ -17,6 +17,7 @@ use crate::detect;
 use crate::detect::catalogue::{Catalogue, Category, HostRole, PatternError};
 use crate::detect::evidence::{Bits, Tiers};
 use crate::detect::settings::{An1190, RequestFrequency, Role, RoleKind};
+use crate::packet::tunnel::TunnelPorts;
 use crate::sensor::settings::{Dedup, Settings};
 use crate::time::Span;
 use ipnet::IpNet;
@@ -58,6 +59,8 @@ pub struct File {
     pub sensor: SensorTable,
     /// `[network]`
     pub network: NetworkTable,
+    /// `[tunnels]`
+    pub tunnels: TunnelsTable,
     /// `[[role]]`
     pub role: Vec<RoleTable>,
     /// `[an1190]`
@@ -87,6 +90,14 @@ pub struct SensorTable {
 #[allow(missing_docs)] // deploy/tapir.toml documents every key.
 pub struct NetworkTable {
     pub local_networks: Vec<Spanned<IpNet>>,
+}
+
+/// `[tunnels]`
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // deploy/tapir.toml documents every key.
+pub struct TunnelsTable {
+    pub ports: TunnelPorts,
 }
 
 /// `[[role]]`
@@ -262,6 +273,7 @@ impl File {
             community_id_seed: self.sensor.community_id_seed,
             ignore_checksums: self.sensor.ignore_checksums,
             dedup: self.sensor.dedup,
+            tunnel_ports: self.tunnels.ports,
             local_networks,
             limits: self.limits.resolve(&self.source)?,
             detect,

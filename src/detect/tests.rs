@@ -130,6 +130,7 @@ fn summary(call: &Call) -> FlowSummary {
         ip_proto: 6,
         vlan: [None; 2],
         macs: [None; 2],
+        tunnel_parents: Vec::new(),
         exchanges: call.exchanges,
     }
 }

@@ -49,25 +49,35 @@ impl FlowKey {
             addr: packet.ip.dst,
             port: dst_port,
         };
+        Keyed {
+            key: FlowKey::packed(src, dst, packet.ip.proto, one_way),
+            src,
+            dst,
+            transport,
+        }
+    }
+
+    /// The key of what two hosts send each other over `ip_proto`, ports aside.
+    pub fn between(src: IpAddr, dst: IpAddr, ip_proto: u8) -> FlowKey {
+        let [src, dst] = [src, dst].map(|addr| Endpoint { addr, port: 0 });
+        FlowKey::packed(src, dst, ip_proto, false)
+    }
+
+    fn packed(src: Endpoint, dst: Endpoint, ip_proto: u8, one_way: bool) -> FlowKey {
         // A one-way ICMP message is a flow of its own in each direction.
         let (low, high) = if src <= dst || one_way {
             (src, dst)
         } else {
             (dst, src)
         };
-        let family = u64::from(packet.ip.src.is_ipv6());
+        let family = u64::from(src.addr.is_ipv6());
         let tail = u64::from(low.port) << 48
             | u64::from(high.port) << 32
-            | u64::from(packet.ip.proto) << 8
+            | u64::from(ip_proto) << 8
             | u64::from(one_way) << 1
             | family;
         let ([a, b], [c, d]) = (words(low.addr), words(high.addr));
-        Keyed {
-            key: FlowKey([a, b, c, d, tail]),
-            src,
-            dst,
-            transport,
-        }
+        FlowKey([a, b, c, d, tail])
     }
 
     /// The key's hash under `seed`: unknown to whoever picks the addresses.

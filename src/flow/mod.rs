@@ -12,6 +12,7 @@ pub mod stream;
 pub mod table;
 pub mod tcp;
 mod tcp_stream;
+mod tunnels;
 
 use crate::limits::Limits;
 use crate::net::{Endpoint, Mac, Side, Transport, Uid};
@@ -25,6 +26,7 @@ use ring::digest;
 use serde::{Deserialize, Serialize};
 use stream::StreamEvent;
 use tcp::{State, TcpFlow};
+use tunnels::Tunnels;
 
 /// A flow, from its first packet to its account in `conn.log`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +43,7 @@ pub struct Flow {
     history: History,
     vlan: [Option<u16>; 2],
     macs: [Option<Mac>; 2],
+    tunnels: Tunnels,
     missed_bytes: u64,
     exchanges: Exchanges,
     /// The highest TTL of each side.
@@ -126,6 +129,7 @@ impl Flow {
             history,
             vlan: packet.link.vlan,
             macs,
+            tunnels: Tunnels::of(packet.within),
             missed_bytes: 0,
             exchanges: Exchanges::default(),
             ttls: [None; 2],
@@ -175,6 +179,9 @@ impl Flow {
     ) -> Outcome {
         let mut side = self.side_of(src);
         self.note_link(side, &packet.link);
+        if self.tunnels.note(packet.within) {
+            self.history.add(Side::Originator, b'X');
+        }
         self.active_at = ingress.clock;
         let mut outcome = Outcome::default();
         let mut counts = true;
@@ -267,6 +274,7 @@ impl Flow {
             ip_proto: self.key.proto(),
             vlan: self.vlan,
             macs: self.macs,
+            tunnel_parents: self.tunnels.parents().to_vec(),
             exchanges: self.exchanges.count,
         }
     }
@@ -305,8 +313,9 @@ impl Exchanges {
     }
 }
 
-/// 96 bits of SHA-256 over seed, key and first moment: the same in every run of the same traffic.
-fn uid(seed: u64, key: &FlowKey, first_at: Timestamp) -> Uid {
+/// The identity of the flow with `key` whose first packet is of `first_at`: 96 bits of SHA-256 over
+/// seed, key and first moment, the same in every run of the same traffic.
+pub fn uid(seed: u64, key: &FlowKey, first_at: Timestamp) -> Uid {
     let mut context = digest::Context::new(&digest::SHA256);
     context.update(&seed.to_le_bytes());
     context.update(&key.to_bytes());

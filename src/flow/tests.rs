@@ -63,6 +63,7 @@ fn segment(from_client: bool, flags: &str, seq: u32, ack: u32, len: u32, second:
     Packet {
         at: Timestamp::from_parts(second, 0),
         link: Link::default(),
+        within: None,
         ip: Ip {
             src,
             dst,

@@ -11,11 +11,12 @@ pub mod http;
 pub mod openvpn;
 mod pieces;
 pub mod quic;
+pub mod socks;
 pub mod tls;
 
 use crate::flow::stream::StreamEvent;
 use crate::limits::Limits;
-use crate::net::Side;
+use crate::net::{Side, TunnelKind};
 use crate::observe::{
     Certificate, Dhcp6Message, DhcpMessage, DnsTransaction, HttpTransaction, QuicSession,
     TlsSession,
@@ -61,6 +62,8 @@ pub enum Found {
     Dhcp(Box<DhcpMessage>),
     /// A DHCPv6 message.
     Dhcp6(Box<Dhcp6Message>),
+    /// What follows in the flow is another session, through a proxy.
+    Tunnel(TunnelKind),
     /// Something odd; the second part says what exactly, and is empty where the name says it all.
     Weird(Weird, BString),
 }

@@ -3,7 +3,7 @@
 use super::fragments::Fragment;
 use super::frame::Frame;
 use super::link::Network;
-use super::{Inward, Ip, LAYERS_MAX, Undecoded};
+use super::{Ip, LAYERS_MAX, Undecoded};
 use crate::weird::Weird;
 use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,22 +12,21 @@ use std::ops::Range;
 const CUT: Undecoded = Undecoded::Weird(Weird::TruncatedIp);
 
 /// Decodes the IP header at `inward`.
-pub(super) fn decode(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
-    let version = match inward.network {
+pub(super) fn decode(frame: &Frame<'_>, offset: usize, network: Network) -> Result<Ip, Undecoded> {
+    let version = match network {
         Network::Ipv4 => Some(4),
         Network::Ipv6 => Some(6),
-        Network::Either => frame.bytes.get(inward.offset).map(|first| first >> 4),
+        Network::Either => frame.bytes.get(offset).map(|first| first >> 4),
     };
     match version {
-        Some(4) => v4(frame, inward),
-        Some(6) => v6(frame, inward),
+        Some(4) => v4(frame, offset),
+        Some(6) => v6(frame, offset),
         Some(_) => Err(Undecoded::NotIp),
         None => Err(CUT),
     }
 }
 
-fn v4(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
-    let offset = inward.offset;
+fn v4(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
     let bytes = frame.bytes.get(offset..).unwrap_or_default();
     let header = Ipv4HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
     let header_len = header.slice().len();
@@ -61,14 +60,13 @@ fn v4(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
             at: u32::from(header.fragments_offset().value()) * 8,
             more: header.more_fragments(),
             dont_fragment: header.dont_fragment(),
-            ..Fragment::of(inward, &ip)
+            ..Fragment::of(&ip)
         }));
     }
     Ok(ip)
 }
 
-fn v6(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
-    let offset = inward.offset;
+fn v6(frame: &Frame<'_>, offset: usize) -> Result<Ip, Undecoded> {
     let bytes = frame.bytes.get(offset..).unwrap_or_default();
     let header = Ipv6HeaderSlice::from_slice(bytes).map_err(|_| CUT)?;
     let on_wire = (frame.wire_len as usize)
@@ -107,7 +105,7 @@ fn v6(frame: &Frame<'_>, inward: &Inward) -> Result<Ip, Undecoded> {
         more: piece.field & 1 != 0,
         header_len: (walked.len - 8) as u32,
         named_at: piece.named_at as u32,
-        ..Fragment::of(inward, &ip)
+        ..Fragment::of(&ip)
     }))
 }
 

@@ -1,9 +1,10 @@
-//! From a frame to the innermost IP packet.
+//! From a frame to the IP packets that it holds.
 //!
-//! Peels link layers by position only: a [`Packet`] holds offsets into its frame and no bytes, so
-//! it can travel to the thread that owns its flow beside a copy of the frame. Decoding remembers
-//! nothing and never allocates; [`fragments`] alone holds bytes, within its own bound. At most
-//! [`LAYERS_MAX`] headers are peeled off one frame.
+//! Peels link layers and tunnels by position only; whether a tunnel is gone into, and how deep, is
+//! the caller's to say: a [`Packet`] holds offsets into its frame and no bytes, so it can travel to
+//! the thread that owns its flow beside a copy of the frame. Decoding remembers nothing and never
+//! allocates; [`fragments`] alone holds bytes, within its own bound. At most [`LAYERS_MAX`] headers
+//! are peeled off one frame.
 
 pub mod checksum;
 pub mod fragments;
@@ -12,12 +13,13 @@ mod ip;
 mod link;
 pub mod neighbour;
 mod transport;
-mod tunnel;
+pub mod tunnel;
+mod tunnel_udp;
 
-pub use link::Network;
+pub use link::{Network, Peeled};
 pub(crate) use transport::proto;
 
-use crate::net::{Mac, Neighbour};
+use crate::net::{Mac, Neighbour, Uid};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 use fragments::Fragment;
@@ -36,6 +38,8 @@ pub struct Packet {
     pub at: Timestamp,
     /// What the link layer said.
     pub link: Link,
+    /// The tunnel it was in, the innermost one; none outside of tunnels. The caller sets it.
+    pub within: Option<Uid>,
     /// The IP header.
     pub ip: Ip,
     /// The transport header.
@@ -44,19 +48,6 @@ pub struct Packet {
     pub payload: Range<usize>,
     /// Payload bytes on the wire; more than captured where a snaplen cut.
     pub payload_len: u32,
-}
-
-/// Where an IP header stands in a frame, and what was passed on the way to it.
-#[derive(Clone, Copy, Debug)]
-pub struct Inward {
-    /// What the link layer said.
-    pub link: Link,
-    /// Where the header begins.
-    pub offset: usize,
-    /// Which header it is.
-    pub network: Network,
-    /// How many tunnels and reassemblies stand around it: at most [`TUNNELS_MAX`].
-    pub depth: usize,
 }
 
 /// What the link layer said of a packet.
@@ -161,51 +152,36 @@ pub enum Undecoded {
     Between(Weird, [IpAddr; 2]),
 }
 
-/// How many tunnels may stand within each other in one frame; Zeek's `Tunnel::max_depth` is 2.
-pub const TUNNELS_MAX: usize = 4;
+/// Peels the link layers of `frame` off: where its network header begins.
+///
+/// # Errors
+/// Why there is none.
+pub fn peel(frame: &Frame<'_>) -> Result<Peeled, Undecoded> {
+    link::peel(frame)
+}
 
-/// The innermost packet within `frame`.
+/// The IP header that begins at `offset` of `frame`.
+///
+/// # Errors
+/// Why there is none.
+pub fn ip(frame: &Frame<'_>, offset: usize, network: Network) -> Result<Ip, Undecoded> {
+    ip::decode(frame, offset, network)
+}
+
+/// The outermost packet within `frame`.
 ///
 /// # Errors
 /// Why there is none.
 pub fn decode(frame: &Frame<'_>) -> Result<Packet, Undecoded> {
-    decode_within(frame, outermost(frame)?)
+    let (link, offset, network) = peel(frame)?;
+    packet(frame, link, ip(frame, offset, network)?)
 }
 
-/// Where the first IP header of `frame` stands.
+/// The packet of an IP header that was found in `frame`.
 ///
 /// # Errors
 /// Why there is none.
-#[inline]
-pub fn outermost(frame: &Frame<'_>) -> Result<Inward, Undecoded> {
-    let (link, offset, network) = link::peel(frame)?;
-    Ok(Inward {
-        link,
-        offset,
-        network,
-        depth: 0,
-    })
-}
-
-/// The innermost packet behind the IP header at `inward`. Of `frame` only the moment and the bytes
-/// matter.
-///
-/// # Errors
-/// Why there is none.
-#[inline]
-pub fn decode_within(frame: &Frame<'_>, mut inward: Inward) -> Result<Packet, Undecoded> {
-    while inward.depth <= TUNNELS_MAX {
-        let ip = ip::decode(frame, &inward)?;
-        let Some(inner) = tunnel::inner(frame.bytes, inward.link, &ip) else {
-            return with_transport(frame, inward.link, ip);
-        };
-        (inward.link, inward.offset, inward.network) = inner?;
-        inward.depth += 1;
-    }
-    Err(Undecoded::Weird(Weird::TunnelTooDeep))
-}
-
-fn with_transport(frame: &Frame<'_>, link: Link, ip: Ip) -> Result<Packet, Undecoded> {
+pub fn packet(frame: &Frame<'_>, link: Link, ip: Ip) -> Result<Packet, Undecoded> {
     let captured = frame.bytes.get(ip.body.clone()).unwrap_or_default();
     let (transport, header_len) = transport::decode(&ip, captured)
         .map_err(|weird| Undecoded::Between(weird, [ip.src, ip.dst]))?;
@@ -213,6 +189,7 @@ fn with_transport(frame: &Frame<'_>, link: Link, ip: Ip) -> Result<Packet, Undec
     Ok(Packet {
         at: frame.at,
         link,
+        within: None,
         payload: start..ip.body.end,
         payload_len: ip.body_len.saturating_sub(header_len as u32),
         ip,

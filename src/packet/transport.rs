@@ -7,9 +7,13 @@ use etherparse::{TcpHeaderSlice, UdpHeaderSlice};
 /// Protocol numbers (IANA "Protocol Numbers") that flows tell apart.
 pub(crate) mod proto {
     pub const ICMP: u8 = 1;
+    pub const IPV4: u8 = 4;
     pub const TCP: u8 = 6;
     pub const UDP: u8 = 17;
+    pub const IPV6: u8 = 41;
+    pub const GRE: u8 = 47;
     pub const ICMP6: u8 = 58;
+    pub const NO_NEXT: u8 = 59;
 }
 
 /// The transport header at the start of `body` and its length in bytes.

@@ -3,7 +3,7 @@
 //! Zeek's base columns, then those of its scripts for VLANs, link addresses and the community id.
 //! Whether an endpoint is local, and the community id, are the caller's to say.
 
-use super::{Bounds, Row, Schema, Value, columns, count, optional, put_flow, string};
+use super::{Bounds, List, Row, Schema, Value, columns, count, optional, put_flow, string};
 use crate::net::Side;
 use crate::observe::{FlowId, FlowSummary};
 use crate::time::Span;
@@ -97,8 +97,10 @@ impl Row for ConnRow {
         put(count(originator.ip_bytes));
         put(count(responder.packets));
         put(count(responder.ip_bytes));
-        // Tunnels are peeled off before flows are made, and are no flows themselves.
-        put(Value::Unset);
+        put(match summary.tunnel_parents.as_slice() {
+            [] => Value::Unset,
+            parents => Value::List(List::Uids(parents)),
+        });
         put(count(summary.ip_proto));
         for vlan in summary.vlan {
             put(optional(vlan, count));

@@ -15,6 +15,7 @@ pub mod notice;
 pub mod quic;
 pub mod ssl;
 pub mod stats;
+pub mod tunnel;
 pub mod weird;
 pub mod x509;
 
@@ -34,6 +35,7 @@ pub use notice::NoticeRow;
 pub use quic::QuicRow;
 pub use ssl::SslRow;
 pub use stats::StatsRow;
+pub use tunnel::TunnelRow;
 pub use weird::WeirdRow;
 pub use x509::X509Row;
 
@@ -154,6 +156,8 @@ pub enum List<'a> {
     Addrs(&'a [IpAddr]),
     /// Intervals of whole seconds.
     Seconds(&'a [u32]),
+    /// Identities of flows, strings in the log.
+    Uids(&'a [Uid]),
 }
 
 impl<'a> List<'a> {
@@ -175,6 +179,7 @@ impl<'a> List<'a> {
             List::Texts(texts) => texts.len(),
             List::Addrs(addrs) => addrs.len(),
             List::Seconds(seconds) => seconds.len(),
+            List::Uids(uids) => uids.len(),
         }
     }
 
@@ -192,6 +197,7 @@ impl<'a> List<'a> {
             List::Seconds(seconds) => {
                 Value::Interval(Span::from_secs(i64::from(*seconds.get(index)?)))
             }
+            List::Uids(uids) => Value::Uid(*uids.get(index)?),
         })
     }
 }
@@ -213,6 +219,8 @@ pub enum Record {
     Http(HttpRow),
     /// A DHCP transaction, for `dhcp.log`.
     Dhcp(Box<DhcpRow>),
+    /// A tunnel that begins or is over, for `tunnel.log`.
+    Tunnel(TunnelRow),
     /// An anomaly, for `weird.log`.
     Weird(WeirdRow),
     /// A host, for `hosts.log`.
@@ -233,7 +241,7 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 15] = [
+    pub const SCHEMAS: [&'static Schema; 16] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
@@ -241,6 +249,7 @@ impl Record {
         &quic::SCHEMA,
         &http::SCHEMA,
         &dhcp::SCHEMA,
+        &tunnel::SCHEMA,
         &weird::SCHEMA,
         &hosts::SCHEMA,
         &known::HOSTS,
@@ -261,6 +270,7 @@ impl Record {
             Record::Quic(row) => row,
             Record::Http(row) => row,
             Record::Dhcp(row) => row.as_ref(),
+            Record::Tunnel(row) => row,
             Record::Weird(row) => row,
             Record::Host(row) => row.as_ref(),
             Record::KnownHost(row) => row,

@@ -3,14 +3,14 @@
 
 use super::{
     CaptureLossRow, ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow,
-    StatsRow, WeirdRow, X509Row,
+    StatsRow, TunnelRow, WeirdRow, X509Row,
 };
 use crate::host::Profile;
 use crate::host::platform::Clue;
-use crate::net::{Endpoint, HostKey, Mac, Transport, Uid};
+use crate::net::{Endpoint, HostKey, Mac, Transport, TunnelKind, Uid};
 use crate::observe::{
     Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, HttpTransaction, QuicSession,
-    SideTally, TlsSession, WeirdSeen,
+    SideTally, TlsSession, TunnelAction, TunnelSeen, WeirdSeen,
 };
 use crate::record::known::{KnownHostRow, KnownServiceRow, SoftwareKind, SoftwareRow};
 use crate::record::stats::CaptureStats;
@@ -57,6 +57,7 @@ pub(crate) fn summary() -> FlowSummary {
         ip_proto: 6,
         vlan: [Some(10), None],
         macs: [Some(Mac([0, 0x11, 0x22, 0x33, 0x44, 0xff])), None],
+        tunnel_parents: vec![Uid::from_words(1, 62)],
         exchanges: 1,
     }
 }
@@ -209,6 +210,13 @@ fn quic() -> QuicSession {
     }
 }
 
+fn tunnel() -> TunnelSeen {
+    TunnelSeen {
+        kind: TunnelKind::Vxlan,
+        action: TunnelAction::Discover,
+    }
+}
+
 fn notice() -> NoticeRow {
     NoticeRow {
         sub: Some("72 of 72 exchanges\non the hour".into()),
@@ -259,6 +267,7 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Quic(QuicRow::new(flow(), Box::new(quic()))),
         Record::Http(HttpRow::new(flow(), Box::new(http()))),
         Record::Dhcp(Box::new(dhcp())),
+        Record::Tunnel(TunnelRow::new(AT, flow(), tunnel())),
         Record::Weird(weird("")),
         Record::Host(Box::new(host())),
         Record::KnownHost(KnownHostRow {

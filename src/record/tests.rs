@@ -79,6 +79,7 @@ fn logs_have_as_many_columns_as_readers_by_position_expect() {
         ("quic", 13),
         ("http", 30),
         ("dhcp", 15),
+        ("tunnel", 8),
         ("weird", 11),
         ("hosts", 17),
         ("known_hosts", 2),
@@ -101,12 +102,7 @@ fn a_record_survives_being_saved_and_restored() {
 
 #[test]
 fn a_flow_of_one_moment_has_neither_duration_nor_bytes_but_packets() {
-    let always = [
-        "tunnel_parents",
-        "inner_vlan",
-        "resp_l2_addr",
-        "community_id",
-    ];
+    let always = ["inner_vlan", "resp_l2_addr", "community_id"];
     let bytes = ["duration", "orig_bytes", "resp_bytes"];
     for (duration, absent) in [
         (None, true),

@@ -81,6 +81,7 @@ fn left_out(counters: &Counters, filtered: u64) -> BTreeMap<&'static str, u64> {
         ("bad checksum", counters.bad_checksums),
         ("arrived twice", counters.duplicates),
         ("flows evicted", counters.flows_evicted),
+        ("tunnels forgotten", counters.tunnels_evicted),
         ("TCP bytes missed", counters.missed_bytes),
     ];
     causes.into_iter().filter(|(_, count)| *count > 0).collect()

@@ -153,16 +153,8 @@ impl Workers {
     pub fn handle_frame(&mut self, frame: &Frame<'_>) {
         let lanes = &mut self.lanes;
         let mut full = false;
-        let settings = &self.settings;
-        self.steering
-            .handle_frame(settings, frame, &mut |steered, bytes| {
-                let lane = usize::from(steered.shard) % lanes.len();
-                let batch = &mut lanes[lane].batch;
-                let start = batch.bytes.len();
-                batch.bytes.extend_from_slice(bytes);
-                batch.frames.push((steered, start..batch.bytes.len()));
-                full |= batch.bytes.len() >= BATCH_BYTES;
-            });
+        let put = &mut |steered, bytes: &[u8]| full |= enqueue(lanes, steered, bytes);
+        self.steering.handle_frame(&self.settings, frame, put);
         self.frames_pending += 1;
         if full || self.frames_pending >= BATCH_FRAMES {
             self.send(Then::GoOn);
@@ -171,7 +163,11 @@ impl Workers {
 
     /// Time passed without a frame.
     pub fn handle_tick(&mut self, now: Timestamp) {
-        self.steering.handle_tick(&self.settings, now);
+        let lanes = &mut self.lanes;
+        let put = &mut |steered, bytes: &[u8]| {
+            enqueue(lanes, steered, bytes);
+        };
+        self.steering.handle_tick(&self.settings, now, put);
         self.send(Then::Flush);
     }
 
@@ -218,6 +214,17 @@ impl Workers {
             send(&lane.queue, Work::Batch(batch));
         }
     }
+}
+
+/// Puts what was steered into the batch of the worker that owns its shard; says whether that is
+/// full.
+fn enqueue(lanes: &mut [Lane], steered: Steered, bytes: &[u8]) -> bool {
+    let lane = usize::from(steered.shard) % lanes.len();
+    let batch = &mut lanes[lane].batch;
+    let start = batch.bytes.len();
+    batch.bytes.extend_from_slice(bytes);
+    batch.frames.push((steered, start..batch.bytes.len()));
+    batch.bytes.len() >= BATCH_BYTES
 }
 
 struct Worker {

@@ -23,6 +23,10 @@ pub struct Counters {
     pub unread_links: BTreeMap<LinkType, u64>,
     /// Frames that could not be decoded.
     pub undecoded: u64,
+    /// Packets found within tunnels.
+    pub inner_packets: u64,
+    /// Tunnels forgotten early because the table was full.
+    pub tunnels_evicted: u64,
     /// Packets left out because a checksum does not hold.
     pub bad_checksums: u64,
     /// Packets left out because a mirror delivered them twice.
@@ -62,6 +66,8 @@ impl Counters {
         self.not_ip += other.not_ip;
         self.fragments.add(&other.fragments);
         self.undecoded += other.undecoded;
+        self.inner_packets += other.inner_packets;
+        self.tunnels_evicted += other.tunnels_evicted;
         self.bad_checksums += other.bad_checksums;
         self.duplicates += other.duplicates;
         self.flows_evicted += other.flows_evicted;

@@ -13,17 +13,22 @@ use crate::detect::{Alert, Engine};
 use crate::fingerprint;
 use crate::host::platform::{Assessment, Platform};
 use crate::host::{Conflict, Hosts};
-use crate::net::Endpoint;
-use crate::observe::{Certificate, Fact, FlowId, Observation, TlsSession, WeirdSeen};
+use crate::net::{Endpoint, TunnelKind};
+use crate::observe::{
+    Certificate, Fact, FlowId, HttpTransaction, Observation, TlsSession, TunnelAction, TunnelSeen,
+    WeirdSeen,
+};
 use crate::packet::proto;
 use crate::record::{
-    ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, WeirdRow, X509Row,
+    ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, TunnelRow, WeirdRow,
+    X509Row,
 };
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +50,7 @@ pub struct Detector {
     hosts: Hosts,
     known: Known,
     tap: TapWatch,
+    proxies: ProxyLog,
 }
 
 impl Detector {
@@ -71,6 +77,9 @@ impl Detector {
             &observation,
             &mut alerts,
         );
+        if let Some(row) = self.proxies.row(settings, &observation) {
+            put(at, Line::Row(Record::Tunnel(row)));
+        }
         if let Some(record) = self.record(settings, observation) {
             put(at, Line::Row(record));
         }
@@ -209,6 +218,9 @@ impl Detector {
             }
             (Fact::Quic(session), Some(flow)) => Record::Quic(QuicRow::new(flow, session)),
             (Fact::Http(transaction), Some(flow)) => Record::Http(HttpRow::new(flow, transaction)),
+            // The log of proxies tells these.
+            (Fact::Tunnel(seen), Some(_)) if seen.kind == TunnelKind::Socks => return None,
+            (Fact::Tunnel(seen), Some(flow)) => Record::Tunnel(TunnelRow::new(at, flow, seen)),
             (Fact::Certificate(certificate), _) => {
                 if !self.certificates.is_due(at, &certificate) {
                     return None;
@@ -283,6 +295,50 @@ impl CertificateLog {
         self.logged.insert(key, at);
         true
     }
+}
+
+/// Which proxies were told within the last hour, and for whom: a host that uses one uses it again
+/// and again from other ports, so Zeek tells the port as 0 and the tunnel once.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct ProxyLog {
+    told: BTreeMap<(IpAddr, Endpoint, TunnelKind), Timestamp>,
+}
+
+impl ProxyLog {
+    /// About 5 MB; beyond it the memory starts over and proxies are told again.
+    const ENTRIES_MAX: usize = 65_536;
+
+    /// The row of a session through a proxy, where it is due.
+    fn row(&mut self, settings: &Settings, observation: &Observation) -> Option<TunnelRow> {
+        let mut flow = observation.flow?;
+        let kind = match &observation.fact {
+            Fact::Tunnel(seen) if seen.kind == TunnelKind::Socks => seen.kind,
+            Fact::Http(http) if is_connected(http) => TunnelKind::Http,
+            _ => return None,
+        };
+        flow.originator.port = 0;
+        let key = (flow.originator.addr, flow.responder, kind);
+        let at = observation.at;
+        let told_at = self.told.get(&key).copied();
+        if self.told.len() >= Self::ENTRIES_MAX && told_at.is_none() {
+            self.told.clear();
+        }
+        self.told.insert(key, at);
+        if told_at.is_some_and(|told_at| at - told_at < settings.limits.tunnel_inactivity) {
+            return None;
+        }
+        let action = TunnelAction::Discover;
+        Some(TunnelRow::new(at, flow, TunnelSeen { kind, action }))
+    }
+}
+
+/// Whether a proxy has let a CONNECT through.
+fn is_connected(http: &HttpTransaction) -> bool {
+    let asked = http
+        .method
+        .as_ref()
+        .is_some_and(|method| method == "CONNECT");
+    asked && http.status_code.is_some_and(|status| status / 100 == 2)
 }
 
 /// Weirds that no flow bounds are sampled as Zeek samples them: the first 25 of a name within ten

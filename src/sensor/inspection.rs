@@ -10,9 +10,10 @@ use crate::inspect::http::HttpInspector;
 use crate::inspect::openvpn::{self, OpenVpnInspector};
 use crate::inspect::quic::google::{self, GoogleQuicInspector};
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
+use crate::inspect::socks::SocksInspector;
 use crate::inspect::tls::{Memo, Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
-use crate::net::{Side, Transport};
+use crate::net::{Side, Transport, TunnelKind};
 use crate::observe::FlowId;
 use crate::packet::Packet;
 use crate::weird::Weird;
@@ -24,6 +25,8 @@ pub struct Inspection {
     reader: Reader,
     /// Protocols recognised, as `conn.log` names them.
     pub services: Vec<Box<str>>,
+    /// What kind of tunnel it carries, once a packet was found within.
+    pub tunnel: Option<TunnelKind>,
     /// Anomalies already told of this flow: each is told once, so that a flow cannot flood the log.
     told: Vec<Weird>,
     /// How far a TCP handshake is.
@@ -41,6 +44,7 @@ enum Reader {
     Waiting(u8),
     Tls(Box<TlsInspector>),
     Http(Box<HttpInspector>),
+    Socks(Box<SocksInspector>),
     DnsStream(Box<DnsStreamInspector>),
     Dns(Box<DnsInspector>),
     Dhcp(DhcpInspector),
@@ -90,6 +94,7 @@ impl Inspection {
         Inspection {
             reader,
             services: Vec::new(),
+            tunnel: None,
             told: Vec::new(),
             handshake: Handshake::default(),
         }
@@ -167,6 +172,9 @@ impl Inspection {
                 Probed::Http => {
                     self.begin(Reader::Http(Box::default()), context, memo, event, found)
                 }
+                Probed::Socks => {
+                    self.begin(Reader::Socks(Box::default()), context, memo, event, found)
+                }
             }
             return;
         }
@@ -191,6 +199,7 @@ impl Inspection {
             Reader::Tls(tls) => tls.read_stream(context, memo, event, found),
             Reader::OpenVpn(vpn) => vpn.read_stream(context, memo, event, found),
             Reader::Http(http) => http.handle_stream(context, event, found),
+            Reader::Socks(socks) => socks.handle_stream(context, event, found),
             Reader::DnsStream(dns) => dns.handle_stream(context, event, found),
             _ => return,
         };
@@ -202,6 +211,7 @@ impl Inspection {
         match self.release() {
             Reader::Tls(mut tls) => tls.finish(context, found),
             Reader::Http(mut http) => http.finish(context, found),
+            Reader::Socks(mut socks) => socks.finish(context, found),
             Reader::DnsStream(mut dns) => dns.finish(context, found),
             Reader::Dns(mut dns) => dns.finish(context, found),
             Reader::Dhcp(mut dhcp) => dhcp.finish(context, found),
@@ -220,6 +230,7 @@ impl Inspection {
         let services: &[(bool, &str)] = match &reader {
             Reader::Tls(tls) => &[(tls.is_confirmed(), "ssl")],
             Reader::Http(http) => &[(http.is_confirmed(), "http")],
+            Reader::Socks(socks) => &[(socks.is_confirmed(), "socks")],
             Reader::DnsStream(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dns(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dhcp(dhcp) => &[(dhcp.is_confirmed(), "dhcp")],
@@ -230,11 +241,18 @@ impl Inspection {
             _ => &[],
         };
         for (confirmed, name) in services {
-            if *confirmed && !self.services.iter().any(|service| **service == **name) {
-                self.services.push(Box::from(*name));
+            if *confirmed {
+                self.confirm(name);
             }
         }
         reader
+    }
+
+    /// The flow is sure to carry `service`.
+    pub fn confirm(&mut self, service: &str) {
+        if !self.services.iter().any(|known| **known == *service) {
+            self.services.push(Box::from(service));
+        }
     }
 
     /// Hands `reader` what was held while probing, then the event that decided.
@@ -270,6 +288,7 @@ impl Inspection {
         // What is no HTTP after all, or turned from it, may turn to TLS.
         let may_turn = match &self.reader {
             Reader::Http(http) => http.is_tunnel() || verdict == Verdict::NotMine,
+            Reader::Socks(_) => true,
             _ => false,
         };
         match verdict {
@@ -289,6 +308,7 @@ enum Probed {
     Tls,
     Http,
     OpenVpn,
+    Socks,
     Nobodys,
 }
 
@@ -305,6 +325,9 @@ fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
             let probed = match (tls, HttpInspector::probe(side, held)) {
                 (Probe::Mine, _) => Probed::Tls,
                 (_, Probe::Mine) => Probed::Http,
+                (Probe::NotMine, Probe::NotMine) if SocksInspector::probe(side, held) => {
+                    Probed::Socks
+                }
                 (Probe::NotMine, Probe::NotMine) => match OpenVpnInspector::probe(side, held) {
                     Probe::Mine => Probed::OpenVpn,
                     Probe::Open => return Probed::Open,

@@ -18,6 +18,7 @@ pub mod shard;
 mod software;
 pub mod steer;
 mod tap;
+mod tunnels;
 
 use crate::limits::SHARDS;
 use crate::observe;
@@ -139,7 +140,13 @@ impl Sensor {
 
     /// Time passed without a frame.
     pub fn handle_tick(&mut self, now: Timestamp) {
-        self.parts.steering.handle_tick(&self.settings, now);
+        let Parts {
+            steering, shards, ..
+        } = &mut self.parts;
+        steering.handle_tick(&self.settings, now, &mut |steered, bytes| {
+            let shard = &mut shards[usize::from(steered.shard)];
+            shard.handle_frame(&self.settings, &steered, bytes, &mut self.observations);
+        });
         self.flush();
     }
 

@@ -4,6 +4,7 @@
 
 use crate::detect;
 use crate::limits::Limits;
+use crate::packet::tunnel::TunnelPorts;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,8 @@ pub struct Settings {
     pub ignore_checksums: bool,
     /// Whether a mirror's second copies are left out.
     pub dedup: Dedup,
+    /// Where datagrams are taken for a tunnel's.
+    pub tunnel_ports: TunnelPorts,
     /// The site's networks.
     pub local_networks: Vec<IpNet>,
     /// Every bound.

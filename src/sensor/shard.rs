@@ -3,6 +3,8 @@
 //! One of [`SHARDS`](crate::limits::SHARDS) dissectors: it owns whole flows, its own deadlines and
 //! its share of every bound, and knows of no other shard.
 
+mod tunnels;
+
 use super::counters::Counters;
 use super::duplicates::{Duplicates, Judgement};
 use super::header::{Header, header_of};
@@ -10,7 +12,7 @@ use super::inspection::{Inspection, is_dns_answer_first};
 use super::neighbours::Neighbours;
 use super::order::{Phase, Place, Placed};
 use super::settings::Settings;
-use super::steer::{Content, Steered};
+use super::steer::{Arrival, Content, Steered};
 use super::tap::TapMeter;
 use crate::flow::key::Keyed;
 use crate::flow::table::{Entry, Table};
@@ -19,7 +21,7 @@ use crate::inspect::tls::Memo;
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
 use crate::net::Neighbour;
-use crate::observe::{Fact, FlowId, Observation, TapAccount, WeirdSeen};
+use crate::observe::{Fact, FlowId, Observation, TapAccount, TunnelAction, TunnelSeen, WeirdSeen};
 use crate::packet::{self, Packet, Undecoded, checksum, neighbour};
 use crate::time::Timestamp;
 use crate::weird::{Weird, Weirds};
@@ -106,8 +108,9 @@ impl Shard {
         observations: &mut Vec<Placed>,
     ) {
         self.handle_clock(settings, steered.clock, observations);
+        let phase = tunnels::phase(&steered.content);
         let mut out = Out {
-            place: self.place(steered.clock, Phase::Frame, steered.seq, 0),
+            place: self.place(steered.clock, phase, steered.seq, 0),
             observations,
         };
         match &steered.content {
@@ -125,11 +128,14 @@ impl Shard {
                 self.tell_neighbour(settings, None, *neighbour, &mut out);
             }
             Content::Undecoded(_) => {}
-            Content::Packet {
-                packet,
-                keyed,
+
+            Content::Packet(arrival) => self.handle_packet(settings, arrival, bytes, &mut out),
+            Content::Tunnel {
+                key,
                 hash,
-            } => self.handle_packet(settings, packet, keyed, *hash, bytes, &mut out),
+                id,
+                seen,
+            } => self.handle_tunnel(key, *hash, *id, *seen, &mut out),
         }
     }
 
@@ -187,12 +193,11 @@ impl Shard {
     fn handle_packet(
         &mut self,
         settings: &Settings,
-        packet: &Packet,
-        keyed: &Keyed,
-        hash: u64,
+        arrival: &Arrival,
         bytes: &[u8],
         out: &mut Out<'_>,
     ) {
+        let Arrival { packet, keyed, .. } = arrival;
         let header = header_of(packet, bytes);
         if let Some(between) = header.and_then(|header| header.routing0(packet)) {
             self.tell_weird(None, WeirdSeen::from(Weird::Routing0).between(between), out);
@@ -216,7 +221,9 @@ impl Shard {
                 return;
             }
         }
-        let slot = self.slot_of(settings, packet, keyed, hash, bytes, out);
+        self.end_namesake(settings, arrival, out);
+        let slot = self.slot_of(settings, packet, keyed, arrival.hash, bytes, out);
+        self.note_carrier(slot, arrival.carrier);
         match bad {
             Some(weird) => self.leave_out(slot, keyed, weird, out),
             None => self.follow(settings, slot, packet, keyed, bytes, out),
@@ -395,6 +402,7 @@ impl Shard {
         *self.counters.flows_ended.entry(transport).or_default() += 1;
         self.counters.missed_bytes += summary.missed_bytes;
         out.put(Some(entry.flow.id), Fact::Flow(Box::new(summary)));
+        out.put_closed(&entry);
     }
 }
 
@@ -430,6 +438,10 @@ impl Counters {
             Found::Http(transaction) => {
                 count("http");
                 Fact::Http(transaction)
+            }
+            Found::Tunnel(kind) => {
+                let action = TunnelAction::Discover;
+                Fact::Tunnel(TunnelSeen { kind, action })
             }
             Found::Certificate(certificate) => {
                 count("x509");

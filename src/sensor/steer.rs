@@ -1,20 +1,32 @@
-//! From frames to the shards that own them.
+//! From frames to the shards that own their packets.
 //!
 //! The one place that sees every frame in order: it numbers them, keeps the clock, and does what
-//! must happen before flows are told apart. Of payload it holds fragments only, within
-//! [`fragments`](crate::packet::fragments)' bound.
+//! must happen before flows are told apart: it joins fragments and goes into tunnels, outer packet
+//! first. Of payload it holds fragments only, within [`fragments`](crate::packet::fragments)'
+//! bound.
+
+mod tunnelled;
 
 use super::counters::Counters;
 use super::neighbours;
 use super::settings::Settings;
+use super::tunnels::{Tunnels, Within};
 use crate::flow::key::{FlowKey, Keyed};
 use crate::limits::SHARDS;
+use crate::net::{Transport, TunnelKind, Uid};
+use crate::observe::{FlowId, TunnelSeen};
 use crate::packet::fragments::{Fragment, Fragments};
 use crate::packet::frame::Frame;
-use crate::packet::{self, Inward, Packet, Undecoded, checksum};
+use crate::packet::{self, Ip, Link, Packet, Peeled, Undecoded, checksum, proto, tunnel};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+use tunnelled::{Inner, is_bad};
+
+/// How many tunnels may stand within each other in one frame. Zeek's `Tunnel::max_depth` is 2, but
+/// a mirror's own tunnel (ERSPAN, VXLAN) may stand around what is mirrored.
+pub const TUNNELS_MAX: usize = 4;
 
 /// The sequencer of frames.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,6 +35,7 @@ pub struct Steering {
     clock: Timestamp,
     seq: i64,
     fragments: Fragments,
+    tunnels: Tunnels,
     /// What it saw.
     pub counters: Counters,
 }
@@ -33,7 +46,7 @@ pub struct Steering {
 pub struct Steered {
     /// The how-manieth of the run.
     pub seq: i64,
-    /// The highest moment seen up to this frame.
+    /// The highest moment seen up to this frame; the deadline of what is over.
     pub clock: Timestamp,
     /// Who owns it.
     pub shard: u8,
@@ -46,16 +59,42 @@ pub struct Steered {
 #[allow(clippy::large_enum_variant)] // Nearly all are packets; a box would cost each of them.
 pub enum Content {
     /// A packet of a flow.
-    Packet {
-        /// The packet.
-        packet: Packet,
-        /// Whose it is.
-        keyed: Keyed,
+    Packet(Arrival),
+    /// What happened to a tunnel.
+    Tunnel {
+        /// The key of the flow that carries it, or of its pair of hosts.
+        key: FlowKey,
         /// The key's hash.
         hash: u64,
+        /// The pair of hosts; of a flow, its table knows better.
+        id: FlowId,
+        /// What happened.
+        seen: TunnelSeen,
     },
     /// Nothing that a flow can be made of.
     Undecoded(Undecoded),
+}
+
+/// A packet of a flow.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The packet.
+    pub packet: Packet,
+    /// Whose it is.
+    pub keyed: Keyed,
+    /// The key's hash.
+    pub hash: u64,
+    /// What is known of its flow where that may carry a tunnel.
+    pub carrier: Option<Carrier>,
+}
+
+/// A flow that may carry a tunnel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carrier {
+    /// The flow's identity, which what it carries was told already.
+    pub uid: Uid,
+    /// What it is sure to carry.
+    pub confirmed: Option<TunnelKind>,
 }
 
 impl Steering {
@@ -66,6 +105,7 @@ impl Steering {
             clock: Timestamp::MIN,
             seq: 0,
             fragments: Fragments::default(),
+            tunnels: Tunnels::default(),
             counters: Counters::default(),
         }
     }
@@ -76,10 +116,16 @@ impl Steering {
     }
 
     /// Time passed without a frame. Never moves the clock back.
-    pub fn handle_tick(&mut self, settings: &Settings, now: Timestamp) {
+    pub fn handle_tick(
+        &mut self,
+        settings: &Settings,
+        now: Timestamp,
+        put: &mut impl FnMut(Steered, &[u8]),
+    ) {
         self.clock = self.clock.max(now);
         self.fragments.handle_clock(&settings.limits, self.clock);
         self.counters.fragments = self.fragments.tally;
+        self.end_tunnels(settings, put);
     }
 
     /// Takes the next frame and gives what it holds to `put`, in order, each with the bytes that
@@ -93,61 +139,130 @@ impl Steering {
         self.clock = self.clock.max(frame.at);
         self.counters.frames += 1;
         self.counters.frame_bytes += frame.bytes.len() as u64;
-        match packet::outermost(frame) {
-            Ok(inward) => self.handle_ip(settings, frame, inward, put),
-            Err(why) => self.leave(why, put),
+        self.end_tunnels(settings, put);
+        match packet::peel(frame) {
+            Ok(start) => self.open(settings, *frame, start, Within::default(), put),
+            Err(why) => self.leave_out(why, &Within::default(), put),
         }
     }
 
-    /// Takes the IP packet at `inward`: a frame's own, or one that was found within another. Of
-    /// `frame` only the moment and the bytes matter. Calls itself for what fragments make whole,
-    /// at most [`TUNNELS_MAX`](packet::TUNNELS_MAX) deep.
-    #[inline]
-    fn handle_ip(
+    /// Gives the IP packet that begins at `start` of `frame` to `put`, then the one within it, and
+    /// so on inwards.
+    fn open(
+        &mut self,
+        settings: &Settings,
+        mut frame: Frame<'_>,
+        mut start: Peeled,
+        mut within: Within,
+        put: &mut impl FnMut(Steered, &[u8]),
+    ) {
+        while let Some(inner) = self.open_one(settings, &frame, start, &mut within, put) {
+            start = inner.start;
+            let [captured, on_wire] = inner.ends;
+            frame.bytes = frame.bytes.get(..captured).unwrap_or_default();
+            frame.wire_len = on_wire as u32;
+        }
+    }
+
+    /// Gives out one packet, and says where the one within it is, if there is one to go into.
+    fn open_one(
         &mut self,
         settings: &Settings,
         frame: &Frame<'_>,
-        inward: Inward,
+        start: Peeled,
+        within: &mut Within,
         put: &mut impl FnMut(Steered, &[u8]),
-    ) {
-        match packet::decode_within(frame, inward) {
-            Ok(packet) => put(self.steer_packet(packet), frame.bytes),
+    ) -> Option<Inner> {
+        let link = start.0;
+        let found = inner_ip(frame, start, within);
+        let found = found.and_then(|ip| packet::packet(frame, link, ip));
+        let mut packet = match found {
+            Ok(packet) => packet,
             Err(Undecoded::Fragment(fragment)) => {
-                self.handle_fragment(settings, frame, &fragment, put);
+                self.handle_fragment(settings, frame, link, fragment, within, put);
+                return None;
             }
-            Err(why) => self.leave(why, put),
+            Err(why) => {
+                self.leave_out(why, within, put);
+                return None;
+            }
+        };
+        packet.within = within.uid;
+        let hosts = [packet.ip.src, packet.ip.dst];
+        let bytes = frame.bytes.get(..packet.ip.body.end).unwrap_or_default();
+        let carried = tunnel::over_ip(bytes, &packet.ip);
+        if let Some(carried) = carried {
+            if is_bad(settings, &packet, bytes) {
+                self.counters.bad_checksums += 1;
+                self.put_weird(Weird::BadIpChecksum, hosts, put);
+                return None;
+            }
+            return self.enter(settings, &packet, None, carried, within, put);
         }
+        // A bubble has nothing within; it keeps a Teredo tunnel open (RFC 4380 section 2.8).
+        if within.depth > 0 && packet.ip.proto == proto::NO_NEXT {
+            return None;
+        }
+        self.discover(settings, &packet, bytes, within, put);
+        let keyed = FlowKey::of(&packet);
+        let (carrier, carried) = match keyed.transport {
+            Transport::Udp => self.carrier(settings, bytes, &packet, &keyed),
+            _ => (None, None),
+        };
+        let hash = keyed.key.hash(self.seed);
+        let arrival = Arrival {
+            packet: packet.clone(),
+            keyed,
+            hash,
+            carrier,
+        };
+        let steered = self.steered(shard_of(hash), Content::Packet(arrival));
+        put(steered, frame.bytes);
+        self.enter(
+            settings,
+            &packet,
+            carrier.map(|_| keyed.key),
+            carried?,
+            within,
+            put,
+        )
     }
 
-    /// Takes a fragment, and the datagram that it makes whole as of this moment, as Zeek does.
-    /// Rare, and kept apart so that other packets do not pay for it.
+    /// Takes a fragment, and goes on with the datagram that it makes whole as of this moment, as
+    /// Zeek does. Rare, and kept apart so that other packets do not pay for it. What was joined may
+    /// be a fragment again: at most [`TUNNELS_MAX`] times.
     #[cold]
     #[inline(never)]
     fn handle_fragment(
         &mut self,
         settings: &Settings,
         frame: &Frame<'_>,
-        fragment: &Fragment,
+        link: Link,
+        mut fragment: Fragment,
+        within: &Within,
         put: &mut impl FnMut(Steered, &[u8]),
     ) {
+        let hosts = [fragment.src, fragment.dst];
+        if within.joined >= TUNNELS_MAX {
+            return self.put_weird(Weird::TunnelTooDeep, hosts, put);
+        }
         let believed = settings.ignore_checksums
             || fragment.src.is_ipv6()
             || checksum::holds(fragment.header(frame.bytes));
         if !believed {
             self.counters.bad_checksums += 1;
-            return self.tell(Weird::BadIpChecksum, put);
+            return self.put_weird(Weird::BadIpChecksum, hosts, put);
         }
-        let mut weirds = Vec::new();
-        let whole = self.fragments.handle_fragment(
-            &settings.limits,
-            self.clock,
-            fragment,
-            frame.bytes,
-            &mut weirds,
-        );
+        fragment.link = link;
+        fragment.depth = (within.depth + within.joined) as u8;
+        let (limits, mut weirds) = (&settings.limits, Vec::new());
+        let (clock, bytes) = (self.clock, frame.bytes);
+        let whole = self
+            .fragments
+            .handle_fragment(limits, clock, &fragment, bytes, &mut weirds);
         self.counters.fragments = self.fragments.tally;
         for weird in weirds {
-            self.tell(weird, put);
+            self.put_weird(weird, hosts, put);
         }
         if let Some(datagram) = whole {
             let whole = Frame {
@@ -155,35 +270,31 @@ impl Steering {
                 wire_len: datagram.wire_len,
                 ..*frame
             };
-            self.handle_ip(settings, &whole, datagram.inward, put);
+            let mut within = within.clone();
+            within.joined += 1;
+            self.open(settings, whole, (link, 0, datagram.network), within, put);
         }
     }
 
-    /// Leaves out what no packet can be made of.
-    fn leave(&mut self, why: Undecoded, put: &mut impl FnMut(Steered, &[u8])) {
-        self.counters.note_undecoded(why);
-        let shard = match why {
-            Undecoded::Arp(neighbour) => neighbours::shard_of(neighbour.addr),
-            _ => 0,
-        };
-        put(self.steered(shard, Content::Undecoded(why)), &[]);
-    }
-
-    /// Tells what is odd about a fragment.
-    fn tell(&mut self, weird: Weird, put: &mut impl FnMut(Steered, &[u8])) {
-        let content = Content::Undecoded(Undecoded::Weird(weird));
+    fn put_weird(
+        &mut self,
+        weird: Weird,
+        hosts: [IpAddr; 2],
+        put: &mut impl FnMut(Steered, &[u8]),
+    ) {
+        let content = Content::Undecoded(Undecoded::Between(weird, hosts));
         put(self.steered(0, content), &[]);
     }
 
-    fn steer_packet(&mut self, packet: Packet) -> Steered {
-        let keyed = FlowKey::of(&packet);
-        let hash = keyed.key.hash(self.seed);
-        let content = Content::Packet {
-            packet,
-            keyed,
-            hash,
+    /// Counts and tells what no packet was made of.
+    fn leave_out(&mut self, why: Undecoded, within: &Within, put: &mut impl FnMut(Steered, &[u8])) {
+        self.counters.note_undecoded(why);
+        let shard = match (why, within.hosts) {
+            (Undecoded::Weird(weird), Some(hosts)) => return self.put_weird(weird, hosts, put),
+            (Undecoded::Arp(neighbour), _) => neighbours::shard_of(neighbour.addr),
+            _ => 0,
         };
-        self.steered(shard_of(hash), content)
+        put(self.steered(shard, Content::Undecoded(why)), &[]);
     }
 
     fn steered(&mut self, shard: u8, content: Content) -> Steered {
@@ -197,7 +308,35 @@ impl Steering {
     }
 }
 
+/// The IP header at `start`, which within a tunnel must fit into what carries it.
+fn inner_ip(frame: &Frame<'_>, start: Peeled, within: &Within) -> Result<Ip, Undecoded> {
+    let (link, offset, network) = start;
+    let ip = packet::ip(frame, offset, network);
+    // A mirror may cut the frames that it sends, as a snaplen does.
+    if within.depth == 0 || link.macs[0].is_some() {
+        return ip;
+    }
+    let stated = match network {
+        packet::Network::Ipv4 => Some(4),
+        packet::Network::Ipv6 => Some(6),
+        packet::Network::Either => None,
+    };
+    let first = frame.bytes.get(offset).map(|first| first >> 4);
+    let fits = |ip: &Ip| offset + ip.total_len as usize <= frame.wire_len as usize;
+    match ip {
+        _ if first.is_some() && stated.is_some() && first != stated => {
+            Err(Undecoded::Weird(Weird::InnerIpMismatch))
+        }
+        Ok(ip) if !fits(&ip) => Err(Undecoded::Weird(Weird::TruncatedInnerIp)),
+        Err(Undecoded::Weird(_)) => Err(Undecoded::Weird(Weird::TruncatedInnerIp)),
+        ip => ip,
+    }
+}
+
 /// The shard of a flow: from bits of its key's hash that the shard's own table does not use first.
 fn shard_of(hash: u64) -> u8 {
     ((hash >> 24) % SHARDS as u64) as u8
 }
+
+#[cfg(test)]
+mod tests;

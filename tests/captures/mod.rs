@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test file uses a part.
 
 pub mod fragmenting;
+pub mod tunnels;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -100,6 +101,7 @@ pub fn tiny(settings: Settings) -> Settings {
             reassembly_bytes_max: 64_000,
             fragment_trains_max: 2,
             fragment_bytes_max: 2000,
+            tunnels_max: 4,
             dns_pending_max: 2,
             dns_memory_max: 4,
             baseline_keys_max: 8,

@@ -10,7 +10,7 @@
 
 mod train;
 
-use super::{Inward, Ip, Link, Network};
+use super::{Ip, Link, Network};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 use crate::weird::Weird;
@@ -63,11 +63,12 @@ pub struct Fragment {
 }
 
 impl Fragment {
-    /// The fragment that `ip` is; what only a fragment has is still to be filled in.
-    pub(super) fn of(inward: &Inward, ip: &Ip) -> Fragment {
+    /// The fragment that `ip` is; what only a fragment has is still to be filled in, and where it
+    /// was found is the caller's to say.
+    pub(super) fn of(ip: &Ip) -> Fragment {
         Fragment {
-            link: inward.link,
-            depth: inward.depth as u8,
+            link: Link::default(),
+            depth: 0,
             src: ip.src,
             dst: ip.dst,
             id: 0,
@@ -113,8 +114,8 @@ pub struct Datagram {
     pub bytes: Vec<u8>,
     /// Bytes it had.
     pub wire_len: u32,
-    /// Where its IP header stands: at the beginning of `bytes`.
-    pub inward: Inward,
+    /// Which IP header it begins with.
+    pub network: Network,
 }
 
 /// What became of the fragments. Adding two accounts up is commutative.
@@ -292,13 +293,7 @@ fn datagram(train: &Train, last: &Fragment) -> Datagram {
     Datagram {
         wire_len: train.wire_len(),
         bytes,
-        inward: Inward {
-            link: last.link,
-            offset: 0,
-            network,
-            // Counted like a tunnel: what was joined may be a fragment again, and so on.
-            depth: usize::from(last.depth) + 1,
-        },
+        network,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::packet::frame::{Frame, LinkType};
-use crate::packet::{Packet, TUNNELS_MAX, Transport, Undecoded, checksum, decode, decode_within};
+use crate::packet::{self, Packet, Transport, Undecoded, checksum, decode};
 use proptest::prelude::*;
 
 /// Part of a datagram: offset in bytes, whether more follow, and content.
@@ -47,6 +47,12 @@ fn frame(bytes: &[u8], second: i64) -> Frame<'_> {
         bytes,
         wire_len: bytes.len() as u32,
     }
+}
+
+/// The packet of what was joined.
+fn decoded(whole: &Frame<'_>, datagram: &Datagram) -> Result<Packet, Undecoded> {
+    let ip = packet::ip(whole, 0, datagram.network)?;
+    packet::packet(whole, Link::default(), ip)
 }
 
 /// What fragments came to.
@@ -94,7 +100,7 @@ impl Outcome {
             wire_len: datagram.wire_len,
             ..frame(&datagram.bytes, 0)
         };
-        let packet = decode_within(&whole, datagram.inward).expect("it decodes");
+        let packet = decoded(&whole, datagram).expect("it decodes");
         (packet, &datagram.bytes)
     }
 }
@@ -359,50 +365,8 @@ fn what_the_snaplen_cut_is_missing_and_still_counted() {
         wire_len: datagram.wire_len,
         ..frame(&datagram.bytes, 0)
     };
-    let why = decode_within(&whole, datagram.inward).err();
+    let why = decoded(&whole, datagram).err();
     assert_eq!(why, Some(Undecoded::Weird(Weird::TruncatedTransport)));
-}
-
-#[test]
-fn fragments_within_fragments_end_at_a_depth() {
-    // What is joined is a fragment again: a header of the same kind, level below level.
-    let mut body = udp(8);
-    for level in 0..=TUNNELS_MAX as u32 + 1 {
-        let header = [17, 0, 0, 1].into_iter().chain(level.to_be_bytes());
-        let next = if level == 0 { 17 } else { 44 };
-        body = header.chain(body).collect();
-        body[0] = next;
-    }
-    let mut bytes = v6(1, (0, true, &body[8..]));
-    bytes[40] = 44;
-    let mut depth = 0;
-    let mut why = None;
-    let mut inward = crate::packet::outermost(&frame(&bytes, 0)).expect("it is IP");
-    while depth < 100 {
-        let mut fragments = Fragments::default();
-        let fragment = match decode_within(&frame(&bytes, 0), inward) {
-            Err(Undecoded::Fragment(fragment)) => fragment,
-            other => {
-                why = other.err();
-                break;
-            }
-        };
-        let mut take = |fragment: &Fragment, bytes: &[u8]| {
-            let limits = &Limits::DEFAULT;
-            fragments.handle_fragment(limits, Timestamp::MIN, fragment, bytes, &mut Vec::new())
-        };
-        let last = Fragment {
-            at: fragment.body_len,
-            more: false,
-            ..fragment
-        };
-        assert!(take(&fragment, &bytes).is_none());
-        let whole = take(&last, &bytes).expect("it is whole");
-        (bytes, inward) = (whole.bytes, whole.inward);
-        depth += 1;
-    }
-    assert_eq!(depth, TUNNELS_MAX + 1);
-    assert_eq!(why, Some(Undecoded::Weird(Weird::TunnelTooDeep)));
 }
 
 #[test]

@@ -24,7 +24,7 @@ pub(in crate::packet) fn ethernet(bytes: &[u8], offset: usize) -> Result<Peeled,
 }
 
 /// An LLC header (IEEE 802.2); with SNAP it carries an ether type, and otherwise no IP.
-pub(super) fn llc(bytes: &[u8], link: Link, offset: usize) -> Result<Peeled, Undecoded> {
+pub(in crate::packet) fn llc(bytes: &[u8], link: Link, offset: usize) -> Result<Peeled, Undecoded> {
     match bytes.get(offset..offset + 8) {
         Some([0xaa, 0xaa, 3, 0, 0, 0, high, low]) => {
             network(bytes, link, u16::from_be_bytes([*high, *low]), offset + 8)

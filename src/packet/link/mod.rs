@@ -15,7 +15,7 @@ use super::frame::{Frame, LinkType};
 use super::{LAYERS_MAX, Link, Undecoded};
 use crate::net::Mac;
 use crate::weird::Weird;
-pub(super) use ethernet::{ethernet, network};
+pub(super) use ethernet::{ethernet, llc, network};
 pub(super) use point_to_point::framed_ppp;
 
 /// Which network header follows.
@@ -30,7 +30,7 @@ pub enum Network {
 }
 
 /// What the link layer said, where the network header begins, and which it is.
-pub(super) type Peeled = (Link, usize, Network);
+pub type Peeled = (Link, usize, Network);
 
 const CUT: Undecoded = Undecoded::Weird(Weird::TruncatedLink);
 
@@ -94,11 +94,11 @@ fn of_type(link: LinkType, bytes: &[u8], offset: usize) -> Result<Peeled, Undeco
         LinkType::ARCNET_BSD => lan::arcnet(bytes, offset, offset + 2),
         // Two bytes of offset stand between addresses and type.
         LinkType::ARCNET_LINUX => lan::arcnet(bytes, offset, offset + 4),
-        LinkType::ATM_RFC1483 => ethernet::llc(bytes, unsaid, offset),
+        LinkType::ATM_RFC1483 => llc(bytes, unsaid, offset),
         LinkType::ATM_CLIP => lan::classical_ip(bytes, offset),
         LinkType::SUNATM => lan::sun_atm(bytes, offset),
         // Two eight-byte addresses (RFC 2625), then LLC.
-        LinkType::IP_OVER_FC => ethernet::llc(bytes, unsaid, offset + 16),
+        LinkType::IP_OVER_FC => llc(bytes, unsaid, offset + 16),
         // Two eight-byte addresses (RFC 2734), then an ether type.
         LinkType::APPLE_IP_OVER_IEEE1394 => typed(bytes, unsaid, offset + 16, 2),
         // A pseudo header of two twenty-byte addresses, the type and two reserved bytes (RFC 4391).
@@ -121,7 +121,7 @@ fn typed(bytes: &[u8], link: Link, offset: usize, len: usize) -> Result<Peeled, 
     network(bytes, link, kind, offset + len)
 }
 
-fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     let pair = bytes.get(at..at + 2)?;
     Some(u16::from_be_bytes([pair[0], pair[1]]))
 }
@@ -139,7 +139,7 @@ fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     be32(bytes, at).map(u32::swap_bytes)
 }
 
-fn mac(bytes: &[u8], at: usize) -> Option<Mac> {
+pub(super) fn mac(bytes: &[u8], at: usize) -> Option<Mac> {
     bytes.get(at..at + 6)?.try_into().ok().map(Mac)
 }
 
