@@ -33,6 +33,9 @@ pub struct Limits {
     pub tcp_close: Span,
     /// A flow that was reset lingers this long (Zeek's `tcp_reset_delay`: 100 ms).
     pub tcp_reset: Span,
+    /// Bytes that inspectors hold in all: hellos and heads that are not whole, queries that wait.
+    /// 40,000 TLS handshakes in progress; the flow that would exceed it is not read any further.
+    pub inspect_bytes_max: usize,
     /// DNS queries of one flow that wait for an answer.
     pub dns_pending_max: usize,
     /// Bytes of one HTTP head, and of all heads of a flow that wait for a response.
@@ -62,6 +65,7 @@ impl Limits {
         tcp_attempt: Span::from_secs(5),
         tcp_close: Span::from_secs(5),
         tcp_reset: Span::from_millis(100),
+        inspect_bytes_max: 128 << 20,
         dns_pending_max: 256,
         http_head_bytes_max: 1 << 16,
         http_pending_max: 100,

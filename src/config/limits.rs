@@ -45,6 +45,7 @@ limits_table! {
     flows_max from SHARDS,
     reassembly_flow_bytes_max from 1,
     reassembly_bytes_max from SHARDS,
+    inspect_bytes_max from SHARDS,
     dns_pending_max from 1,
     http_head_bytes_max from 1,
     http_pending_max from 1,

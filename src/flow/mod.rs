@@ -74,8 +74,10 @@ pub struct Ingress<'a> {
 /// What a flow does with a packet beside counting it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// How much more, or less, out-of-order payload is held than before.
+    /// How much more, or less, memory is held for out-of-order payload than before.
     pub held_delta: isize,
+    /// Holes that were passed over only because a bound was reached.
+    pub holes_given_up: u64,
 }
 
 impl Flow {

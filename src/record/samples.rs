@@ -193,6 +193,12 @@ fn stats() -> StatsRow {
         flows: [13, 14, 15],
         dns_requests: 20,
         reassembly_bytes: 22,
+        flows_evicted: 23,
+        holes_given_up: 24,
+        inspect_bytes: 25,
+        inspections_given_up: 26,
+        undecoded: 27,
+        bad_checksums: 28,
     }
 }
 

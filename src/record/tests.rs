@@ -80,7 +80,7 @@ fn logs_have_as_many_columns_as_readers_by_position_expect() {
         ("http", 30),
         ("weird", 11),
         ("notice", 27),
-        ("stats", 27),
+        ("stats", 33),
     ];
     assert_eq!(columns, expected);
 }

@@ -333,4 +333,9 @@ impl StreamInspector for HttpInspector {
         }
         self.tell_pending(found);
     }
+
+    fn held_bytes(&self) -> usize {
+        let heads = self.directions.iter().map(|one| one.head.capacity());
+        size_of_val(self) + heads.sum::<usize>() + self.pending_bytes()
+    }
 }

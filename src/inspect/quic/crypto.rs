@@ -12,6 +12,9 @@ pub const HELD_MAX: usize = 1 << 16;
 /// Pieces of one direction that wait for what is before them; Chromium cuts a hello into a dozen.
 pub const PIECES_MAX: usize = 256;
 
+/// Memory that a piece takes beside its bytes: its place in the tree, and an allocation.
+const PIECE_BYTES: usize = 80;
+
 /// The bytes of one direction's CRYPTO stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CryptoStream {
@@ -25,6 +28,11 @@ pub struct CryptoStream {
 }
 
 impl CryptoStream {
+    /// Bytes of memory that are held.
+    pub fn held_bytes(&self) -> usize {
+        self.head.capacity() + self.held + self.pieces.len() * PIECE_BYTES
+    }
+
     /// Takes a frame's bytes, which belong at `offset`.
     pub fn insert(&mut self, offset: u64, mut bytes: &[u8]) {
         let skip = usize::try_from(self.end.saturating_sub(offset)).unwrap_or(usize::MAX);

@@ -368,6 +368,14 @@ impl DatagramInspector for QuicInspector {
         self.tell(found);
         self.conclude(found);
     }
+
+    fn held_bytes(&self) -> usize {
+        let of = |handshake: &Box<Handshake>| {
+            let streams = handshake.streams.iter().map(CryptoStream::held_bytes);
+            size_of::<Handshake>() + streams.sum::<usize>()
+        };
+        size_of_val(self) + self.handshake.as_ref().map_or(0, of)
+    }
 }
 
 #[cfg(test)]

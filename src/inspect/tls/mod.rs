@@ -5,7 +5,7 @@
 //! [`Limits::tls_handshake_bytes_max`](crate::limits::Limits) and one record; encrypted bodies are
 //! counted and skipped, and once the session is told nothing is held at all.
 
-mod certificate;
+pub mod certificate;
 mod distinguished_name;
 mod hello;
 mod names;
@@ -331,6 +331,11 @@ impl StreamInspector for TlsInspector {
 
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {
         self.conclude(found);
+    }
+
+    fn held_bytes(&self) -> usize {
+        let held = self.directions.iter().map(|one| one.held.capacity());
+        size_of_val(self) + held.sum::<usize>()
     }
 }
 
