@@ -13,7 +13,8 @@ pub const SHARDS: usize = 64;
 /// Bounds of the core. Counts are for the whole sensor, times are per flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Flows in the table; 1 M is a busy 10 Gbit/s link with a minute of UDP and DNS behind it.
+    /// Flows in the table. A TCP flow that was only opened takes 610 bytes, so a full table takes
+    /// 245 MB.
     pub flows_max: usize,
     /// Bytes of out-of-order TCP payload held for one flow and direction.
     pub reassembly_flow_bytes_max: usize,
@@ -55,7 +56,7 @@ pub struct Limits {
 impl Limits {
     /// The shipped bounds.
     pub const DEFAULT: Limits = Limits {
-        flows_max: 1_000_000,
+        flows_max: 400_000,
         reassembly_flow_bytes_max: 1 << 20,
         reassembly_bytes_max: 512 << 20,
         tcp_inactivity: Span::from_secs(300),

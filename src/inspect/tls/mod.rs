@@ -113,7 +113,8 @@ impl TlsInspector {
         mut bytes: &[u8],
         found: &mut Vec<Found>,
     ) -> Result<(), Fault> {
-        while !self.over {
+        // Between any two steps, because what follows may come in a segment of its own.
+        while !self.over && !self.is_spent() {
             match self.directions[side.index()].step(&mut bytes) {
                 Step::Starved => break,
                 Step::Header(header) => self.open_record(context, side, header)?,
