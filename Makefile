@@ -1,11 +1,12 @@
-# The commands of the README: setup demo test lint bench.
+# The commands of the README: setup demo test lint bench; fuzz is CONTRIBUTING.md's.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench
+.PHONY: help setup demo test lint bench floods fuzz
 
 CAPTURE ?= pcaps/webhook.pcap
 BENCH ?= pcaps/webhook.pcap
+CPU ?= 600
 
 help:
 	@echo 'make setup   install what is missing (Debian, Ubuntu)'
@@ -13,6 +14,8 @@ help:
 	@echo 'make test    run the tests'
 	@echo 'make lint    formatting, clippy, licences'
 	@echo 'make bench   packets a second on BENCH=capture'
+	@echo 'make floods  memory and CPU under hostile traffic'
+	@echo 'make fuzz    every parser fed with junk, CPU=600 seconds for each'
 
 setup:
 	@bash .ci/setup
@@ -33,3 +36,9 @@ lint: setup
 
 bench: setup
 	BENCH=$(abspath $(BENCH)) cargo bench --locked --bench stages
+
+floods: setup
+	cargo bench --locked --bench floods
+
+fuzz: setup
+	CPU=$(CPU) tests/fuzz/run

@@ -13,7 +13,8 @@ pub const SHARDS: usize = 64;
 /// Bounds of the core. Counts are for the whole sensor, times are per flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Flows in the table; 1 M is a busy 10 Gbit/s link with a minute of UDP and DNS behind it.
+    /// Flows in the table. A TCP flow that was only opened takes 610 bytes, so a full table takes
+    /// 245 MB.
     pub flows_max: usize,
     /// Bytes of out-of-order TCP payload held for one flow and direction.
     pub reassembly_flow_bytes_max: usize,
@@ -47,6 +48,9 @@ pub struct Limits {
     /// A tunnel over IP is over when nothing came through it for this long (Zeek's
     /// `Tunnel::expiration_interval`: 1 h); one over UDP is over when its flow is.
     pub tunnel_inactivity: Span,
+    /// Bytes that inspectors hold in all: hellos and heads that are not whole, queries that wait.
+    /// 40,000 TLS handshakes in progress; the flow that would exceed it is not read any further.
+    pub inspect_bytes_max: usize,
     /// DNS queries of one flow that wait for an answer.
     pub dns_pending_max: usize,
     /// Bytes of one HTTP head, and of all heads of a flow that wait for a response.
@@ -74,7 +78,7 @@ pub struct Limits {
 impl Limits {
     /// The shipped bounds.
     pub const DEFAULT: Limits = Limits {
-        flows_max: 1_000_000,
+        flows_max: 400_000,
         reassembly_flow_bytes_max: 1 << 20,
         reassembly_bytes_max: 512 << 20,
         fragment_trains_max: 32_768,
@@ -89,6 +93,7 @@ impl Limits {
         tcp_reset: Span::from_millis(100),
         tunnels_max: 65_536,
         tunnel_inactivity: Span::from_secs(3600),
+        inspect_bytes_max: 128 << 20,
         dns_pending_max: 256,
         http_head_bytes_max: 1 << 16,
         http_pending_max: 100,

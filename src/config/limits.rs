@@ -48,6 +48,7 @@ limits_table! {
     fragment_trains_max from 1,
     fragment_bytes_max from 1,
     tunnels_max from 1,
+    inspect_bytes_max from SHARDS,
     dns_pending_max from 1,
     http_head_bytes_max from 1,
     http_pending_max from 1,

@@ -241,10 +241,15 @@ impl File {
             path: path.to_owned(),
             error,
         })?;
-        File::parse(Source::new(path, text))
+        File::from_text(path, text)
     }
 
-    fn parse(source: Source) -> Result<File, ConfigError> {
+    /// What `text` says, which errors call `path`.
+    ///
+    /// # Errors
+    /// When it is no TOML, or has a key or a value that is not known.
+    pub fn from_text(path: &Path, text: String) -> Result<File, ConfigError> {
+        let source = Source::new(path, text);
         match toml::from_str::<File>(source.text()) {
             Ok(file) => Ok(File { source, ..file }),
             Err(error) => {

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 const SHIPPED: &str = include_str!("../../deploy/tapir.toml");
 
 fn parse(text: &str) -> Result<File, ConfigError> {
-    File::parse(Source::new(Path::new("site.toml"), text.into()))
+    File::from_text(Path::new("site.toml"), text.into())
 }
 
 fn resolve(text: &str) -> Result<Settings, ConfigError> {

@@ -9,8 +9,8 @@ pub struct History {
     letters: Vec<u8>,
     /// Letters that appear once a direction: a bit for each letter and side.
     once: [u32; 2],
-    /// Occurrences of the letters that repeat logarithmically.
-    counts: [[u32; 5]; 2],
+    /// Occurrences of the letters that repeat logarithmically; most flows have none.
+    counts: Option<Box<[[u32; 5]; 2]>>,
 }
 
 impl History {
@@ -49,7 +49,7 @@ impl History {
             b'W' => 3,
             _ => 4,
         };
-        let count = &mut self.counts[side.index()][slot];
+        let count = &mut self.counts.get_or_insert_default()[side.index()][slot];
         *count = count.saturating_add(1);
         if 10u32.pow(count.ilog10()) == *count {
             self.add(side, letter);
@@ -59,7 +59,9 @@ impl History {
     /// Turns the flow round: what was told of one side is told of the other, with `^` in front.
     pub fn flip(&mut self) {
         self.once.swap(0, 1);
-        self.counts.swap(0, 1);
+        if let Some(counts) = &mut self.counts {
+            counts.swap(0, 1);
+        }
         for letter in &mut self.letters {
             *letter ^= if letter.is_ascii_alphabetic() {
                 0x20

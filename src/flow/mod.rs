@@ -85,12 +85,14 @@ pub struct Ingress<'a> {
 /// What a flow does with a packet beside counting it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// How much more, or less, out-of-order payload is held than before.
+    /// How much more, or less, memory is held for out-of-order payload than before.
     pub held_delta: isize,
     /// The segment acknowledges new bytes in an established flow.
     pub acknowledges: bool,
     /// Among them are bytes that were never seen.
     pub shows_gap: bool,
+    /// Holes that were passed over only because a bound was reached.
+    pub holes_given_up: u64,
 }
 
 impl Flow {

@@ -1,8 +1,9 @@
 //! From one side's segments in any order to its bytes in order.
 //!
 //! Knows no packet: offsets are relative to the side's start, 64 bits wide, so nothing wraps here.
-//! What arrives in order is passed on without a copy. Holds at most
-//! [`reassembly_flow_bytes_max`](crate::limits::Limits::reassembly_flow_bytes_max) bytes.
+//! What arrives in order is passed on without a copy. What it holds, the account of each piece
+//! included, is told by [`Reassembler::held_bytes`]: its owner keeps that within
+//! [`reassembly_flow_bytes_max`](crate::limits::Limits::reassembly_flow_bytes_max).
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -12,12 +13,24 @@ use std::collections::BTreeMap;
 pub struct Reassembler {
     /// The offset of the next byte to pass on.
     next: u64,
-    /// Pieces beyond `next` by offset; they never overlap each other or `next`.
-    held: BTreeMap<u64, Piece>,
-    held_bytes: usize,
-    /// Stream bytes that the pieces stand for.
-    held_len: u64,
+    /// What is beyond `next`; none where nothing is, as nearly always.
+    held: Option<Box<Held>>,
 }
+
+/// Pieces beyond a hole.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Held {
+    /// By offset; they never overlap each other or what was passed on. Never empty.
+    pieces: BTreeMap<u64, Piece>,
+    /// Memory that they take.
+    bytes: usize,
+    /// Stream bytes that they stand for.
+    len: u64,
+}
+
+/// Memory that a piece takes beside its content: a place in the tree, which is at least half full,
+/// and an allocation. A peer that sends single bytes makes it most of what is held.
+const PIECE_BYTES: usize = 96;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Piece {
@@ -63,9 +76,7 @@ impl Default for Reassembler {
     fn default() -> Reassembler {
         Reassembler {
             next: 1,
-            held: BTreeMap::new(),
-            held_bytes: 0,
-            held_len: 0,
+            held: None,
         }
     }
 }
@@ -76,14 +87,14 @@ impl Reassembler {
         self.next
     }
 
-    /// Bytes held.
+    /// Bytes of memory that are held.
     pub fn held_bytes(&self) -> usize {
-        self.held_bytes
+        self.held.as_ref().map_or(0, |held| held.bytes)
     }
 
     /// Stream bytes above the first hole.
     pub fn above_hole(&self) -> u64 {
-        self.held_len
+        self.held.as_ref().map_or(0, |held| held.len)
     }
 
     /// Takes a segment; what can be passed on now goes to `put`, the rest is held. With `keep`
@@ -94,17 +105,17 @@ impl Reassembler {
         keep: bool,
         put: &mut impl FnMut(Piecewise<'_>),
     ) -> Arrival {
-        let before = self.held_bytes as isize;
+        let before = self.held_bytes() as isize;
         let mut arrival = Arrival::default();
         let end = segment.offset.saturating_add(segment.len);
-        if segment.offset <= self.next && end > self.next && self.held.is_empty() {
+        if segment.offset <= self.next && end > self.next && self.held.is_none() {
             let skip = self.next - segment.offset;
             self.pass(segment.len - skip, tail(segment.bytes, skip), put);
         } else if end > self.next {
             arrival.inconsistent = self.hold(segment, keep);
             self.drain(put);
         }
-        arrival.held_delta = self.held_bytes as isize - before;
+        arrival.held_delta = self.held_bytes() as isize - before;
         arrival
     }
 
@@ -112,11 +123,7 @@ impl Reassembler {
     pub fn skip_to(&mut self, offset: u64, put: &mut impl FnMut(Piecewise<'_>)) -> u64 {
         let mut missing = 0;
         while self.next < offset {
-            let until = self
-                .held
-                .keys()
-                .next()
-                .map_or(offset, |first| offset.min(*first));
+            let until = self.first_held().map_or(offset, |first| offset.min(first));
             if until > self.next {
                 missing += until - self.next;
                 put(Piecewise::Missing(until - self.next));
@@ -130,7 +137,7 @@ impl Reassembler {
     /// Passes over the first hole, if pieces are held behind it; gives the number of bytes never
     /// seen.
     pub fn skip_hole(&mut self, put: &mut impl FnMut(Piecewise<'_>)) -> u64 {
-        match self.held.keys().next().copied() {
+        match self.first_held() {
             Some(first) => self.skip_to(first, put),
             None => 0,
         }
@@ -138,10 +145,18 @@ impl Reassembler {
 
     /// Nobody reads this stream any more: what is held shrinks to its extent.
     pub fn forget_bytes(&mut self) {
-        for piece in self.held.values_mut() {
-            piece.bytes = Vec::new();
+        if let Some(held) = &mut self.held {
+            for piece in held.pieces.values_mut() {
+                piece.bytes = Vec::new();
+            }
+            held.bytes = held.pieces.len() * PIECE_BYTES;
         }
-        self.held_bytes = 0;
+    }
+
+    /// The offset of the first piece beyond the first hole.
+    fn first_held(&self) -> Option<u64> {
+        let held = self.held.as_ref()?;
+        held.pieces.keys().next().copied()
     }
 
     /// Holds the parts of `segment` that no piece covers; says whether a piece covers a part
@@ -150,8 +165,9 @@ impl Reassembler {
         let end = segment.offset.saturating_add(segment.len);
         let mut at = segment.offset.max(self.next);
         let mut inconsistent = false;
+        let held = self.held.get_or_insert_default();
         while at < end {
-            let covering = self.held.range(..=at).next_back();
+            let covering = held.pieces.range(..=at).next_back();
             let covered = covering.filter(|(start, piece)| *start + piece.len > at);
             if let Some((start, piece)) = covered {
                 let until = end.min(start + piece.len);
@@ -162,8 +178,8 @@ impl Reassembler {
                 at = until;
                 continue;
             }
-            let until = self
-                .held
+            let until = held
+                .pieces
                 .range(at..)
                 .next()
                 .map_or(end, |(start, _)| end.min(*start));
@@ -171,23 +187,27 @@ impl Reassembler {
                 true => part(segment.bytes, segment.offset, at, until).to_vec(),
                 false => Vec::new(),
             };
-            self.held_bytes += bytes.len();
+            held.bytes += bytes.len() + PIECE_BYTES;
             let len = until - at;
-            self.held_len += len;
-            self.held.insert(at, Piece { len, bytes });
+            held.len += len;
+            held.pieces.insert(at, Piece { len, bytes });
             at = until;
         }
         inconsistent
     }
 
     fn drain(&mut self, put: &mut impl FnMut(Piecewise<'_>)) {
-        while let Some(entry) = self.held.first_entry() {
+        while let Some(held) = &mut self.held {
+            let Some(entry) = held.pieces.first_entry() else {
+                self.held = None;
+                return;
+            };
             if *entry.key() > self.next {
-                break;
+                return;
             }
             let piece = entry.remove();
-            self.held_bytes -= piece.bytes.len();
-            self.held_len -= piece.len;
+            held.bytes -= piece.bytes.len() + PIECE_BYTES;
+            held.len -= piece.len;
             self.pass(piece.len, &piece.bytes, put);
         }
     }

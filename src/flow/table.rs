@@ -38,6 +38,22 @@ pub struct Entry<A> {
     scheduled: Timestamp,
 }
 
+/// So many timers of flows that are gone may be held, beside as many as there are flows.
+const STALE_TIMERS_MAX: usize = 1024;
+
+impl<A> Slots<A> {
+    /// The deadlines of all flows.
+    fn timers(&self) -> Timers {
+        let mut timers = Timers::default();
+        for (slot, entry) in self.entries.iter().enumerate() {
+            if let Some(entry) = entry {
+                timers.schedule(entry.scheduled, slot as u32);
+            }
+        }
+        timers
+    }
+}
+
 impl<A> Default for Table<A> {
     fn default() -> Table<A> {
         Table {
@@ -123,6 +139,10 @@ impl<A> Table<A> {
             entry.scheduled = deadline;
             self.timers.schedule(deadline, slot);
         }
+        // A flow that ends early leaves its timer behind.
+        if self.timers.len() > 2 * self.len() + STALE_TIMERS_MAX {
+            self.timers = self.slots.timers();
+        }
     }
 
     /// Takes out the flow that is due first, if its deadline is at or before `clock`.
@@ -178,7 +198,6 @@ impl<'de, A: Deserialize<'de>> Deserialize<'de> for Table<A> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Table<A>, D::Error> {
         let slots = Slots::<A>::deserialize(deserializer)?;
         let mut index = HashTable::new();
-        let mut timers = Timers::default();
         let hash_of = |slot: &u32| match &slots.entries[*slot as usize] {
             Some(entry) => entry.hash,
             None => 0,
@@ -186,13 +205,12 @@ impl<'de, A: Deserialize<'de>> Deserialize<'de> for Table<A> {
         for (slot, entry) in slots.entries.iter().enumerate() {
             if let Some(entry) = entry {
                 index.insert_unique(entry.hash, slot as u32, hash_of);
-                timers.schedule(entry.scheduled, slot as u32);
             }
         }
         Ok(Table {
+            timers: slots.timers(),
             slots,
             index,
-            timers,
         })
     }
 }

@@ -67,18 +67,22 @@ impl Flow {
             if arrival.inconsistent {
                 weirds.push(Weird::InconsistentOverlap);
             }
-            let held = stream.held_bytes() as isize;
-            let full = stream.held_bytes() > ingress.limits.reassembly_flow_bytes_max
-                || outcome.held_delta > ingress.spare_bytes as isize;
+            let before = stream.held_bytes() as isize - outcome.held_delta;
             let unheard = !peer_heard && stream.above_hole() > UNHEARD_PEER_BYTES_MAX;
-            if full || unheard {
-                weirds.push(match unheard {
-                    true => Weird::AboveHoleWithoutAcks,
-                    false => Weird::ExcessiveWithoutAcks,
-                });
+            if unheard {
+                weirds.push(Weird::AboveHoleWithoutAcks);
                 stream.skip_hole(&mut |piece| put(event(side, piece)));
-                outcome.held_delta += stream.held_bytes() as isize - held;
             }
+            let spare = before.saturating_add_unsigned(ingress.spare_bytes).max(0) as usize;
+            let held_max = spare.min(ingress.limits.reassembly_flow_bytes_max);
+            if stream.held_bytes() > held_max {
+                weirds.push(Weird::ExcessiveWithoutAcks);
+            }
+            while stream.held_bytes() > held_max {
+                outcome.holes_given_up += 1;
+                stream.skip_hole(&mut |piece| put(event(side, piece)));
+            }
+            outcome.held_delta = stream.held_bytes() as isize - before;
         }
         if tcp.flags.ack {
             let acked = self.skip_acknowledged(side.peer(), acked_before, put);
@@ -147,11 +151,13 @@ impl Flow {
         let Some(flow) = self.tcp.as_mut() else {
             return 0;
         };
-        let held: usize = flow.sides.iter().map(|side| side.stream.held_bytes()).sum();
-        flow.sides
-            .iter_mut()
-            .for_each(|side| side.stream.forget_bytes());
-        -(held as isize)
+        let mut delta = 0;
+        for side in &mut flow.sides {
+            delta -= side.stream.held_bytes() as isize;
+            side.stream.forget_bytes();
+            delta += side.stream.held_bytes() as isize;
+        }
+        delta
     }
 
     /// The flow is over: tells what is held behind holes; gives how much less is held.

@@ -81,6 +81,11 @@ pub trait StreamInspector {
     /// The flow is over: what is still held is told. Called exactly once, also after
     /// [`Verdict::Done`].
     fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>);
+
+    /// Bytes of memory that it holds, roughly: itself and what it has buffered.
+    fn held_bytes(&self) -> usize {
+        size_of_val(self)
+    }
 }
 
 /// An inspector of a UDP flow.
@@ -97,4 +102,9 @@ pub trait DatagramInspector {
 
     /// The flow is over: what is still held is told. Called exactly once.
     fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>);
+
+    /// Bytes of memory that it holds, roughly: itself and what it has buffered.
+    fn held_bytes(&self) -> usize {
+        size_of_val(self)
+    }
 }

@@ -70,6 +70,14 @@ pub struct OpenVpnInspector {
 }
 
 impl OpenVpnInspector {
+    /// Bytes of memory that this takes.
+    pub fn held_bytes(&self) -> usize {
+        let early = |one: &Direction| one.early.values().map(Vec::capacity).sum::<usize>();
+        let direction = |one: &Direction| one.held.capacity() + early(one);
+        let directions = self.directions.iter().map(direction);
+        size_of_val(self) + directions.sum::<usize>() + self.tls.held_bytes()
+    }
+
     /// Whether the first bytes of a TCP stream may be OpenVPN's: three decide.
     pub fn probe(side: Side, first: &[u8]) -> Probe {
         let is_len = |len: u8| auth_len(usize::from(len)).is_some();

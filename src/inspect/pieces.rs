@@ -12,6 +12,9 @@ pub const HELD_MAX: usize = 1 << 16;
 /// Pieces that wait for what is before them; Chromium cuts a hello into a dozen.
 pub const PIECES_MAX: usize = 256;
 
+/// Memory that a piece takes beside its bytes: its place in the tree, and an allocation.
+const PIECE_BYTES: usize = 80;
+
 /// Numbered bytes of one direction, or of one message.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pieces {
@@ -57,6 +60,11 @@ impl Pieces {
     /// Bytes held, in order or not.
     pub fn held(&self) -> usize {
         self.held + self.head.len()
+    }
+
+    /// Bytes of memory that these take.
+    pub fn held_bytes(&self) -> usize {
+        self.head.capacity() + self.held + self.pieces.len() * PIECE_BYTES
     }
 
     /// Moves what now follows on `head` there.

@@ -68,6 +68,10 @@ impl StreamInspector for SocksInspector {
     }
 
     fn finish(&mut self, _: Context<'_>, _: &mut Vec<Found>) {}
+
+    fn held_bytes(&self) -> usize {
+        size_of_val(self) + self.held.iter().map(Vec::capacity).sum::<usize>()
+    }
 }
 
 /// Whether the proxy answered; none while that is open. A reply is eight bytes that begin with 0

@@ -248,6 +248,12 @@ fn stats() -> StatsRow {
         dns_requests: 20,
         reassembly_bytes: 22,
         fragment_bytes: 64,
+        flows_evicted: 23,
+        holes_given_up: 24,
+        inspect_bytes: 25,
+        inspections_given_up: 26,
+        undecoded: 27,
+        bad_checksums: 28,
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Bounds, PEER, Row, Schema, Value, columns, count, optional};
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The columns of `stats.log`.
+/// The columns of `stats.log`: Zeek's, and from `flows_evicted` on what our bounds cost.
 pub const SCHEMA: Schema = Schema {
     path: "stats",
     columns: columns![
@@ -38,6 +38,12 @@ pub const SCHEMA: Schema = Schema {
         "reassem_file_size": "count",
         "reassem_frag_size": "count",
         "reassem_unknown_size": "count",
+        "flows_evicted": "count",
+        "holes_given_up": "count",
+        "inspect_size": "count",
+        "inspections_given_up": "count",
+        "frames_undecoded": "count",
+        "bad_checksums": "count",
     ],
     bounds: Bounds::DEFAULT,
 };
@@ -66,6 +72,18 @@ pub struct StatsRow {
     pub reassembly_bytes: u64,
     /// Bytes that fragments of IP packets take.
     pub fragment_bytes: u64,
+    /// Flows that left early because the table was full.
+    pub flows_evicted: u64,
+    /// Holes in TCP streams given up because too much was held behind them.
+    pub holes_given_up: u64,
+    /// Bytes that inspectors hold.
+    pub inspect_bytes: u64,
+    /// Flows not read any further because inspectors held too much.
+    pub inspections_given_up: u64,
+    /// Frames that could not be decoded.
+    pub undecoded: u64,
+    /// Packets left out because a checksum did not hold.
+    pub bad_checksums: u64,
 }
 
 /// What a live capture counted.
@@ -106,6 +124,17 @@ impl Row for StatsRow {
         put(Value::Unset); // Files are not followed.
         put(count(self.fragment_bytes));
         put(Value::Unset);
+        put_counts(
+            &[
+                self.flows_evicted,
+                self.holes_given_up,
+                self.inspect_bytes,
+                self.inspections_given_up,
+                self.undecoded,
+                self.bad_checksums,
+            ],
+            put,
+        );
     }
 }
 

@@ -55,6 +55,12 @@ impl Stats {
             dns_requests: dns(&counters) - dns(before),
             reassembly_bytes: counters.held_bytes as u64,
             fragment_bytes: counters.fragments.held_bytes as u64,
+            flows_evicted: counters.flows_evicted - before.flows_evicted,
+            holes_given_up: counters.holes_given_up - before.holes_given_up,
+            inspect_bytes: counters.inspect_bytes as u64,
+            inspections_given_up: counters.inspections_given_up - before.inspections_given_up,
+            undecoded: counters.undecoded - before.undecoded,
+            bad_checksums: counters.bad_checksums - before.bad_checksums,
         };
         (self.counters, self.live) = (counters, live);
         Line::Row(Record::Stats(Box::new(row)))

@@ -43,8 +43,14 @@ pub struct Counters {
     pub flows_ended: BTreeMap<Transport, u64>,
     /// TCP payload bytes that were never seen.
     pub missed_bytes: u64,
-    /// TCP payload bytes held out of order, as of now.
+    /// Bytes of memory held for out-of-order TCP payload, as of now.
     pub held_bytes: usize,
+    /// Holes in TCP streams that were given up because a bound on what is held was reached.
+    pub holes_given_up: u64,
+    /// Bytes of memory that inspectors hold, as of now.
+    pub inspect_bytes: usize,
+    /// Flows that are not read any further because inspectors hold too much.
+    pub inspections_given_up: u64,
 }
 
 impl Counters {
@@ -74,6 +80,9 @@ impl Counters {
         self.missed_bytes += other.missed_bytes;
         self.held_bytes += other.held_bytes;
         add_all(&mut self.unread_links, &other.unread_links);
+        self.holes_given_up += other.holes_given_up;
+        self.inspect_bytes += other.inspect_bytes;
+        self.inspections_given_up += other.inspections_given_up;
         add_all(&mut self.flows, &other.flows);
         add_all(&mut self.flows_ended, &other.flows_ended);
         add_all(&mut self.sessions, &other.sessions);

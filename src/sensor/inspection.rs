@@ -31,14 +31,16 @@ pub struct Inspection {
     told: Vec<Weird>,
     /// How far a TCP handshake is.
     pub handshake: Handshake,
+    /// Bytes that the reader held when it was last asked.
+    charged: u32,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 enum Reader {
     /// Nobody: the payload is only counted.
     Nobody,
-    /// Not known yet: what each side began with.
-    Probing([Beginning; 2]),
+    /// Not known yet: what each side began with, once one did.
+    Probing(Option<Box<[Beginning; 2]>>),
     /// Something else, which may still turn to TLS (STARTTLS, CONNECT, SOCKS, a database's
     /// upgrade) or to HTTP (SOCKS): so many more pieces of payload are looked at.
     Waiting(u8),
@@ -69,6 +71,12 @@ enum Beginning {
     Gap(u64),
 }
 
+impl Default for Beginning {
+    fn default() -> Beginning {
+        Beginning::Bytes(Vec::new())
+    }
+}
+
 impl Inspection {
     /// The inspection of a flow that begins.
     pub fn of(flow: &FlowId) -> Inspection {
@@ -80,7 +88,7 @@ impl Inspection {
             Transport::Tcp if is_dns_port(false, responder.port) => {
                 Reader::DnsStream(Box::new(DnsStreamInspector::new(responder)))
             }
-            Transport::Tcp => Reader::Probing([(); 2].map(|()| Beginning::Bytes(Vec::new()))),
+            Transport::Tcp => Reader::Probing(None),
             Transport::Udp if let Some(v6) = dhcp::version(flow.originator, responder) => {
                 Reader::Dhcp(DhcpInspector::new(v6))
             }
@@ -97,6 +105,7 @@ impl Inspection {
             tunnel: None,
             told: Vec::new(),
             handshake: Handshake::default(),
+            charged: 0,
         }
     }
 
@@ -112,6 +121,27 @@ impl Inspection {
             self.told.push(weird);
         }
         new
+    }
+
+    /// How much more, or less, the reader holds than when this was last asked.
+    pub fn charge(&mut self) -> isize {
+        let held = match &self.reader {
+            Reader::Tls(tls) => tls.held_bytes(),
+            Reader::Http(http) => http.held_bytes(),
+            Reader::DnsStream(dns) => dns.held_bytes(),
+            Reader::Dns(dns) => dns.held_bytes(),
+            Reader::Quic(quic) => quic.held_bytes(),
+            Reader::Socks(socks) => socks.held_bytes(),
+            Reader::Dhcp(dhcp) => dhcp.held_bytes(),
+            Reader::Dtls(dtls) => dtls.held_bytes(),
+            Reader::OpenVpn(vpn) => vpn.held_bytes(),
+            Reader::GoogleQuic(quic) => quic.held_bytes(),
+            Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) | Reader::Datagrams { .. } => {
+                0
+            }
+        };
+        let before = std::mem::replace(&mut self.charged, u32::try_from(held).unwrap_or(u32::MAX));
+        i64::from(self.charged) as isize - before as isize
     }
 
     /// Takes a datagram's payload.
@@ -162,7 +192,7 @@ impl Inspection {
         found: &mut Vec<Found>,
     ) {
         if let Reader::Probing(first) = &mut self.reader {
-            match probe(first, event) {
+            match probe(first.get_or_insert_default(), event) {
                 Probed::Open => {}
                 Probed::Nobodys => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
                 Probed::Tls => self.begin(Reader::Tls(Box::default()), context, memo, event, found),
@@ -266,10 +296,13 @@ impl Inspection {
     ) {
         let before = std::mem::replace(&mut self.reader, reader);
         let first = match before {
-            Reader::Probing(first) => first,
+            Reader::Probing(first) => first.unwrap_or_default(),
             _ => return self.handle_stream(context, memo, event, found),
         };
-        for (side, beginning) in [Side::Originator, Side::Responder].into_iter().zip(&first) {
+        for (side, beginning) in [Side::Originator, Side::Responder]
+            .into_iter()
+            .zip(first.iter())
+        {
             match beginning {
                 Beginning::Gap(bytes) => {
                     let bytes = *bytes;

@@ -285,11 +285,19 @@ impl Shard {
         let tap = self.tap.count(out.place.at);
         tap.acks += u64::from(outcome.acknowledges);
         tap.gaps += u64::from(outcome.shows_gap);
+        self.counters.holes_given_up += outcome.holes_given_up;
         let mut held_delta = outcome.held_delta;
         if matches!(packet.transport, packet::Transport::Udp { .. }) {
             let side = flow.side_of(keyed.src);
             let complete = payload.len() >= packet.payload_len as usize;
             attached.handle_datagram(context, memo, side, payload, complete, &mut found);
+        }
+        let charge = attached.charge();
+        self.counters.charge(charge);
+        if charge > 0 && self.counters.inspect_bytes > settings.limits.inspect_bytes_max / SHARDS {
+            attached.finish(context, &mut found);
+            self.counters.charge(attached.charge());
+            self.counters.inspections_given_up += 1;
         }
         if ingress.keep && !attached.is_reading() {
             held_delta += flow.forget_bytes();
@@ -390,6 +398,7 @@ impl Shard {
         });
         self.counters.hold(freed);
         attached.finish(context, &mut found);
+        self.counters.charge(attached.charge());
         for found in found {
             if let Some((id, fact)) = self.counters.take(&mut entry, found) {
                 out.put(Some(id), fact);
@@ -410,6 +419,11 @@ impl Counters {
     /// More, or less, TCP payload is held out of order than before.
     fn hold(&mut self, delta: isize) {
         self.held_bytes = self.held_bytes.saturating_add_signed(delta);
+    }
+
+    /// Inspectors hold more, or less, than before.
+    fn charge(&mut self, delta: isize) {
+        self.inspect_bytes = self.inspect_bytes.saturating_add_signed(delta);
     }
 
     /// Counts what was found in a flow and makes it a fact; none where it was told before.

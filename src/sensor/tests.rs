@@ -123,3 +123,14 @@ fn a_state_of_another_seed_or_version_is_refused() {
     assert!(matches!(refused, Err(RestoreError::Version { found }) if found == VERSION + 1));
     assert!(Sensor::restore(settings(), &state[..state.len() - 1]).is_err());
 }
+
+/// Memory of a flow that was only opened: its entry, what TCP adds, a timer, a place in the index.
+#[test]
+fn a_flow_is_small_enough_for_the_default_bound() {
+    use crate::flow::table::Entry;
+    use crate::flow::tcp::TcpFlow;
+    let entry = size_of::<Option<Entry<inspection::Inspection>>>();
+    let tcp = size_of::<TcpFlow>();
+    assert!(entry <= 368, "an entry takes {entry} bytes");
+    assert!(tcp <= 192, "what TCP adds takes {tcp} bytes");
+}

@@ -56,6 +56,12 @@ impl Matching {
         self.confirmed
     }
 
+    /// Bytes of memory that what waits takes.
+    pub(super) fn held_bytes(&self) -> usize {
+        let waiting = self.queries.len() + self.replies.len();
+        self.held_bytes + waiting * size_of::<DnsTransaction>()
+    }
+
     /// Whether the flow began with something unreadable.
     pub(super) fn has_false_start(&self) -> bool {
         self.false_starts > 0

@@ -98,4 +98,8 @@ impl DatagramInspector for DnsInspector {
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {
         self.matching.finish(found);
     }
+
+    fn held_bytes(&self) -> usize {
+        size_of_val(self) + self.matching.held_bytes()
+    }
 }

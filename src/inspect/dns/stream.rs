@@ -148,4 +148,9 @@ impl StreamInspector for DnsStreamInspector {
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {
         self.matching.finish(found);
     }
+
+    fn held_bytes(&self) -> usize {
+        let partial = self.directions.iter().map(|one| one.partial.capacity());
+        size_of_val(self) + self.matching.held_bytes() + partial.sum::<usize>()
+    }
 }

@@ -79,6 +79,12 @@ pub enum Outcome<'a> {
 }
 
 impl Fragments {
+    /// Bytes of memory that these take.
+    pub fn held_bytes(&self) -> usize {
+        let each = |open: &Partial| size_of::<Partial>() + open.pieces.held_bytes();
+        self.open.values().map(each).sum()
+    }
+
     /// Takes a fragment. `max` bounds a message, and the bytes held.
     pub fn insert<'a>(&mut self, fragment: &Fragment<'a>, max: usize) -> Outcome<'a> {
         let (kind, len) = (fragment.kind, fragment.len);

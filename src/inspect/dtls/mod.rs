@@ -197,6 +197,11 @@ impl DatagramInspector for DtlsInspector {
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {
         self.conclude(found);
     }
+
+    fn held_bytes(&self) -> usize {
+        let fragments = self.fragments.iter().map(Fragments::held_bytes);
+        size_of_val(self) + fragments.sum::<usize>()
+    }
 }
 
 #[cfg(test)]

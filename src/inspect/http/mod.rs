@@ -231,7 +231,8 @@ impl HttpInspector {
         }
         let limit = context.limits.http_head_bytes_max;
         let whole = match before {
-            0 => bytes,
+            // As much as would be held, or segments would decide how long a head may be.
+            0 => bytes.get(..limit).unwrap_or(bytes),
             _ => {
                 let room = limit.saturating_sub(before).min(bytes.len());
                 held.extend_from_slice(&bytes[..room]);
@@ -332,5 +333,10 @@ impl StreamInspector for HttpInspector {
             self.give_up(context, side, found);
         }
         self.tell_pending(found);
+    }
+
+    fn held_bytes(&self) -> usize {
+        let heads = self.directions.iter().map(|one| one.head.capacity());
+        size_of_val(self) + heads.sum::<usize>() + self.pending_bytes()
     }
 }

@@ -240,6 +240,14 @@ impl HttpInspector {
         }
     }
 
+    /// Bytes of memory that the requests which wait take.
+    pub(super) fn pending_bytes(&self) -> usize {
+        let requests = self.pending.iter().chain(&self.answered);
+        requests
+            .map(|request| size_of::<HttpTransaction>() + size(request))
+            .sum()
+    }
+
     /// Tells the requests that wait, without a response.
     pub(super) fn tell_pending(&mut self, found: &mut Vec<Found>) {
         self.note_request_len();

@@ -266,6 +266,10 @@ impl DatagramInspector for GoogleQuicInspector {
             found.push(Found::Quic(Box::new(session)));
         }
     }
+
+    fn held_bytes(&self) -> usize {
+        size_of_val(self) + self.hello.held_bytes()
+    }
 }
 
 #[cfg(test)]

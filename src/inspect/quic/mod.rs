@@ -17,6 +17,7 @@ mod packet;
 mod protection;
 mod version;
 
+use crate::inspect::pieces::Pieces;
 pub use packet::opens;
 pub use version::version_name;
 
@@ -358,6 +359,14 @@ impl DatagramInspector for QuicInspector {
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {
         self.tell(found);
         self.conclude(found);
+    }
+
+    fn held_bytes(&self) -> usize {
+        let of = |handshake: &Box<Handshake>| {
+            let streams = handshake.streams.iter().map(Pieces::held_bytes);
+            size_of::<Handshake>() + streams.sum::<usize>()
+        };
+        size_of_val(self) + self.handshake.as_ref().map_or(0, of)
     }
 }
 

@@ -5,7 +5,7 @@
 //! [`Limits::tls_handshake_bytes_max`](crate::limits::Limits) and one record; encrypted bodies are
 //! counted and skipped, and once the session is told nothing is held at all.
 
-mod certificate;
+pub mod certificate;
 mod distinguished_name;
 mod hello;
 mod memo;
@@ -171,7 +171,8 @@ impl TlsInspector {
         mut bytes: &[u8],
         out: &mut Output<'_>,
     ) -> Result<(), Fault> {
-        while !self.over {
+        // Between any two steps, because what follows may come in a segment of its own.
+        while !self.over && !self.is_spent() {
             match self.directions[side.index()].step(&mut bytes) {
                 Step::Starved => break,
                 Step::Header(header) => self.open_record(context, side, header)?,
@@ -356,6 +357,11 @@ impl StreamInspector for TlsInspector {
 
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {
         self.conclude(found);
+    }
+
+    fn held_bytes(&self) -> usize {
+        let held = self.directions.iter().map(|one| one.held.capacity());
+        size_of_val(self) + held.sum::<usize>()
     }
 }
 
