@@ -155,12 +155,8 @@ impl Engine {
                 };
                 self.handle_ended(settings, limits, &ended, alerts);
             }
-            // A session brings its certificate's names along.
-            Fact::Certificate(_)
-            | Fact::Http(_)
-            | Fact::Quic(_)
-            | Fact::Tunnel(_)
-            | Fact::Weird(_) => {}
+            // A session brings its certificate's names along; the rest is no evidence.
+            _ => {}
         }
     }
 
