@@ -155,7 +155,7 @@ impl Engine {
                 };
                 self.handle_ended(settings, limits, &ended, alerts);
             }
-            // A session brings its certificate's names along.
+            // A session brings its certificate's names along; the rest is no evidence.
             _ => {}
         }
     }

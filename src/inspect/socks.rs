@@ -132,7 +132,8 @@ mod tests {
         let request: (Side, &[u8]) = (Client, &[5, 1, 0, 1, 192, 0, 2, 1, 0, 80]);
         let reply: (Side, &[u8]) = (Server, &[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
         let password: (Side, &[u8]) = (Client, b"\x01\x05alice\x03abc");
-        let cases: [(&str, Vec<(Side, &[u8])>, bool); 6] = [
+        type Case<'a> = (&'a str, Vec<(Side, &'a [u8])>, bool);
+        let cases: [Case<'_>; 6] = [
             (
                 "plain",
                 vec![(Client, &[5, 1, 0]), (Server, &[5, 0]), request, reply],

@@ -1,7 +1,7 @@
 //! From what happened to a tunnel to a row of `tunnel.log`.
 //!
-//! Tunnels over UDP and through proxies are flows with rows of their own in `conn.log`; tunnels over
-//! IP have none.
+//! Tunnels over UDP and through proxies are flows with rows of their own in `conn.log`; tunnels
+//! over IP have none.
 
 use super::{Bounds, Row, Schema, Value, columns, put_flow};
 use crate::observe::{FlowId, TunnelSeen};

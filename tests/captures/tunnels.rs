@@ -94,7 +94,8 @@ pub fn within(frames: &[Owned], choose: impl Fn(usize) -> Tunnel) -> Vec<Owned> 
 fn outer(proto: u8, port: Option<u16>, header: &[u8], inner_len: usize, forwards: bool) -> Vec<u8> {
     let udp = port.map(|port| {
         let len = (8 + header.len() + inner_len) as u16;
-        [50_000, port, len, 0].map(u16::to_be_bytes).concat()
+        // One port on both sides, so that both directions are one flow.
+        [port, port, len, 0].map(u16::to_be_bytes).concat()
     });
     let udp = udp.unwrap_or_default();
     let total_len = (20 + udp.len() + header.len() + inner_len) as u16;
