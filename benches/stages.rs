@@ -36,7 +36,9 @@ fn main() {
     let mut steering = Steering::new(0);
     report("decode and steer", &frames, |frames| {
         for owned in frames {
-            black_box(steering.handle_frame(&owned.frame()));
+            steering.handle_frame(&owned.frame(), &mut |steered, _| {
+                black_box(steered);
+            });
         }
     });
     let settings = config::File::default()

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The version of the observation's shape.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// One fact about one flow at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -364,9 +364,9 @@ pub struct HttpTransaction {
     pub user_agent: Option<BString>,
     /// Origin header.
     pub origin: Option<BString>,
-    /// Bytes of the request's content as it was transferred, without chunk framing.
+    /// Bytes of the request's content, decompressed, without chunk framing.
     pub request_body_len: u64,
-    /// Bytes of the response's content as it was transferred, without chunk framing.
+    /// Bytes of the response's content, decompressed, without chunk framing.
     pub response_body_len: u64,
     /// Status of the response; 0 where it has none (HTTP/0.9).
     pub status_code: Option<u16>,
@@ -380,4 +380,15 @@ pub struct HttpTransaction {
     pub username: Option<BString>,
     /// `NAME -> value` of headers that proxies add, in the order of the request.
     pub proxied: Vec<BString>,
+    /// What the contents of request and response hold.
+    pub files: [HttpFiles; 2],
+}
+
+/// The files that a message's content holds: itself, or its parts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HttpFiles {
+    /// Their names, as the message gives them.
+    pub names: Vec<BString>,
+    /// Their media types, as their first bytes show them.
+    pub mime_types: Vec<Box<str>>,
 }

@@ -69,6 +69,16 @@ weirds! {
     HttpHeadTooLong = "http_head_too_long",
     /// More requests wait for a response than the bound allows; they were told without.
     HttpExcessivePipelining = "HTTP_excessive_pipelining",
+    /// The protocol's name is not in capitals.
+    HttpLowercaseName = "lowercase_HTTP_keyword",
+    /// A message of another version than the one before in its direction.
+    HttpVersionMismatch = "HTTP_version_mismatch",
+    /// A Content-Range that is none.
+    HttpRangeMalformed = "HTTP_content_range_cannot_parse",
+    /// A partial response that is not as long as its range.
+    HttpRangeNotLength = "HTTP_range_not_matching_len",
+    /// A line of a multipart message whose end the message's end cut off.
+    LineWithoutEnd = "line_terminated_without_CRLF",
     /// A SYN in the middle of an established flow.
     SynInsideConnection = "SYN_inside_connection",
     /// A SYN after the flow was closed.

@@ -1,8 +1,11 @@
 //! From a flow's payload to the inspector that reads it.
 
+#[cfg(test)]
+mod tests;
+
 use crate::flow::stream::StreamEvent;
 use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
-use crate::inspect::http::HttpInspector;
+use crate::inspect::http::{Http2Inspector, HttpInspector, WebSocketFrames};
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
 use crate::inspect::tls::{Probe, TlsInspector};
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
@@ -19,6 +22,10 @@ pub struct Inspection {
     pub services: Vec<Box<str>>,
     /// Anomalies already told of this flow: each is told once, so that a flow cannot flood the log.
     told: Vec<Weird>,
+    /// How often it turned to another protocol by a request of HTTP.
+    turns: u8,
+    /// HTTP transactions so far.
+    http_depth: u32,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -32,6 +39,7 @@ enum Reader {
     Waiting(u8),
     Tls(Box<TlsInspector>),
     Http(Box<HttpInspector>),
+    Http2(Box<Http2Inspector>),
     DnsStream(Box<DnsStreamInspector>),
     Dns(Box<DnsInspector>),
     /// Not known yet: so many more datagrams may show that they are QUIC, on a port where it is
@@ -41,6 +49,14 @@ enum Reader {
         expected: bool,
     },
     Quic(Box<QuicInspector>),
+    WebSocket(Box<WebSocket>),
+}
+
+/// A WebSocket, and what it carries.
+#[derive(Debug, Serialize, Deserialize)]
+struct WebSocket {
+    frames: WebSocketFrames,
+    carried: Inspection,
 }
 
 /// What one side's stream began with.
@@ -63,7 +79,7 @@ impl Inspection {
             Transport::Tcp if is_dns_port(false, responder.port) => {
                 Reader::DnsStream(Box::new(DnsStreamInspector::new(responder)))
             }
-            Transport::Tcp => Reader::Probing([(); 2].map(|()| Beginning::Bytes(Vec::new()))),
+            Transport::Tcp => Reader::probing(),
             Transport::Udp => {
                 let expected = is_quic_port(responder.port);
                 let left = if expected {
@@ -75,10 +91,16 @@ impl Inspection {
             }
             _ => Reader::Nobody,
         };
+        Inspection::with(reader)
+    }
+
+    fn with(reader: Reader) -> Inspection {
         Inspection {
             reader,
             services: Vec::new(),
             told: Vec::new(),
+            turns: 0,
+            http_depth: 0,
         }
     }
 
@@ -134,7 +156,8 @@ impl Inspection {
                 Probed::Open => {}
                 Probed::Nobodys => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
                 Probed::Tls => self.begin(Reader::Tls(Box::default()), context, event, found),
-                Probed::Http => self.begin(Reader::Http(Box::default()), context, event, found),
+                Probed::Http => self.begin(self.http(), context, event, found),
+                Probed::Http2 => self.begin(self.http2(), context, event, found),
             }
             return;
         }
@@ -145,7 +168,7 @@ impl Inspection {
             if TlsInspector::opens_session(bytes) {
                 self.begin(Reader::Tls(Box::default()), context, event, found);
             } else if HttpInspector::opens_exchange(side, bytes) {
-                self.begin(Reader::Http(Box::default()), context, event, found);
+                self.begin(self.http(), context, event, found);
             } else if *left == 0 {
                 self.reader = Reader::Nobody;
             } else {
@@ -156,10 +179,88 @@ impl Inspection {
         let verdict = match &mut self.reader {
             Reader::Tls(tls) => tls.handle_stream(context, event, found),
             Reader::Http(http) => http.handle_stream(context, event, found),
+            Reader::Http2(http) => http.handle_stream(context, event, found),
             Reader::DnsStream(dns) => dns.handle_stream(context, event, found),
+            Reader::WebSocket(socket) => socket.handle_stream(context, event, found),
             _ => return,
         };
-        self.obey(verdict, context, found);
+        match (&self.reader, verdict) {
+            (Reader::Http(http), Verdict::Done) if http.is_tunnel() => {
+                let (unread, websocket) = (http.unread_bytes(), http.is_websocket());
+                self.obey(verdict, context, found);
+                self.turn(websocket, unread, context, event, found);
+            }
+            (Reader::Http(_), Verdict::NotMine) => {
+                self.obey(verdict, context, found);
+                self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX);
+                if matches!(event, StreamEvent::Data { bytes, .. } if TlsInspector::opens_session(bytes))
+                {
+                    self.begin(Reader::Tls(Box::default()), context, event, found);
+                }
+            }
+            (Reader::Tls(_), Verdict::NotMine | Verdict::Done) => {
+                self.obey(verdict, context, found);
+                self.turn_from_tls(verdict, context, event, found);
+            }
+            _ => self.obey(verdict, context, found),
+        }
+    }
+
+    /// A request of HTTP turned the flow to another protocol, which has the last `unread` bytes of
+    /// `event`.
+    fn turn(
+        &mut self,
+        websocket: bool,
+        unread: usize,
+        context: Context<'_>,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        if self.turns >= TURNS_MAX {
+            return;
+        }
+        self.turns += 1;
+        self.reader = Reader::probing();
+        if websocket {
+            let mut carried = Inspection::with(Reader::probing());
+            carried.turns = self.turns;
+            carried.http_depth = self.http_depth;
+            let frames = WebSocketFrames::default();
+            self.reader = Reader::WebSocket(Box::new(WebSocket { frames, carried }));
+        }
+        if let StreamEvent::Data { side, bytes } = event
+            && let Some((_, rest @ [_, ..])) =
+                bytes.split_at_checked(bytes.len().saturating_sub(unread))
+        {
+            self.handle_stream(context, StreamEvent::Data { side, bytes: rest }, found);
+        }
+    }
+
+    /// What began like TLS may go on as HTTP: a server that expects it answers a hello so.
+    fn turn_from_tls(
+        &mut self,
+        verdict: Verdict,
+        context: Context<'_>,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        match event {
+            StreamEvent::Data { side, bytes } if HttpInspector::opens_exchange(side, bytes) => {
+                self.begin(self.http(), context, event, found);
+            }
+            _ if verdict == Verdict::NotMine => {
+                self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX);
+            }
+            _ => {}
+        }
+    }
+
+    fn http2(&self) -> Reader {
+        Reader::Http2(Box::new(Http2Inspector::behind(self.http_depth)))
+    }
+
+    fn http(&self) -> Reader {
+        Reader::Http(Box::new(HttpInspector::behind(self.http_depth)))
     }
 
     /// The flow is over.
@@ -167,9 +268,16 @@ impl Inspection {
         match self.release() {
             Reader::Tls(mut tls) => tls.finish(context, found),
             Reader::Http(mut http) => http.finish(context, found),
+            Reader::Http2(mut http) => http.finish(context, found),
             Reader::DnsStream(mut dns) => dns.finish(context, found),
             Reader::Dns(mut dns) => dns.finish(context, found),
             Reader::Quic(mut quic) => quic.finish(context, found),
+            Reader::WebSocket(mut socket) => {
+                socket.carried.finish(context, found);
+                for name in std::mem::take(&mut socket.carried.services) {
+                    self.name_service(&name);
+                }
+            }
             Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) | Reader::Datagrams { .. } => {
             }
         }
@@ -181,17 +289,28 @@ impl Inspection {
         let services: &[(bool, &str)] = match &reader {
             Reader::Tls(tls) => &[(tls.is_confirmed(), "ssl")],
             Reader::Http(http) => &[(http.is_confirmed(), "http")],
+            Reader::Http2(http) => &[(http.is_confirmed(), "http")],
             Reader::DnsStream(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Dns(dns) => &[(dns.is_confirmed(), "dns")],
             Reader::Quic(quic) => &[(quic.is_confirmed(), "quic"), (quic.is_greeted(), "ssl")],
+            Reader::WebSocket(_) => &[(true, "websocket")],
             _ => &[],
         };
-        for (confirmed, name) in services {
-            if *confirmed && !self.services.iter().any(|service| **service == **name) {
-                self.services.push(Box::from(*name));
-            }
+        for (_, name) in services.iter().filter(|(confirmed, _)| *confirmed) {
+            self.name_service(name);
+        }
+        match &reader {
+            Reader::Http(http) => self.http_depth = http.depth(),
+            Reader::Http2(http) => self.http_depth = http.depth(),
+            _ => {}
         }
         reader
+    }
+
+    fn name_service(&mut self, name: &str) {
+        if !self.services.iter().any(|service| **service == *name) {
+            self.services.push(Box::from(name));
+        }
     }
 
     /// Hands `reader` what was held while probing, then the event that decided.
@@ -223,18 +342,34 @@ impl Inspection {
     }
 
     fn obey(&mut self, verdict: Verdict, context: Context<'_>, found: &mut Vec<Found>) {
-        // What is no HTTP after all, or turned from it, may turn to TLS.
-        let may_turn = match &self.reader {
-            Reader::Http(http) => http.is_tunnel() || verdict == Verdict::NotMine,
-            _ => false,
-        };
         match verdict {
-            Verdict::More => return,
+            Verdict::More => {}
             Verdict::Done => self.finish(context, found),
             Verdict::NotMine => drop(self.release()),
         }
-        if may_turn {
-            self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX);
+    }
+}
+
+impl Reader {
+    fn probing() -> Reader {
+        Reader::Probing([(); 2].map(|()| Beginning::Bytes(Vec::new())))
+    }
+}
+
+impl WebSocket {
+    fn handle_stream(
+        &mut self,
+        context: Context<'_>,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) -> Verdict {
+        let carried = &mut self.carried;
+        self.frames.take(event, &mut |event| {
+            carried.handle_stream(context, event, found)
+        });
+        match self.carried.is_reading() {
+            true => Verdict::More,
+            false => Verdict::Done,
         }
     }
 }
@@ -244,6 +379,7 @@ enum Probed {
     Open,
     Tls,
     Http,
+    Http2,
     Nobodys,
 }
 
@@ -257,10 +393,12 @@ fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
             let before = held.len();
             held.extend_from_slice(&bytes[..bytes.len().min(PROBE_BYTES_MAX)]);
             let tls = TlsInspector::probe(side, held);
-            let probed = match (tls, HttpInspector::probe(side, held)) {
-                (Probe::Mine, _) => Probed::Tls,
-                (_, Probe::Mine) => Probed::Http,
-                (Probe::NotMine, Probe::NotMine) => Probed::Nobodys,
+            let http = HttpInspector::probe(side, held);
+            let probed = match (tls, http, Http2Inspector::probe(side, held)) {
+                (Probe::Mine, ..) => Probed::Tls,
+                (_, Probe::Mine, _) => Probed::Http,
+                (.., Probe::Mine) => Probed::Http2,
+                (Probe::NotMine, Probe::NotMine, Probe::NotMine) => Probed::Nobodys,
                 _ => return Probed::Open,
             };
             // The event itself is handed on.
@@ -280,6 +418,10 @@ fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
 
 /// Protocols that turn to TLS do so early, after a greeting and a few commands.
 const PIECES_UNTIL_TLS_MAX: u8 = 32;
+
+/// A flow turns to another protocol within another so often at most: a proxy behind a proxy, and a
+/// tunnel within that.
+const TURNS_MAX: u8 = 4;
 
 /// So many datagrams may come before the first packet with a long header, where QUIC is expected.
 const DATAGRAMS_UNTIL_QUIC_MAX: u8 = 8;
