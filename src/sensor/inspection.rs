@@ -3,11 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use super::probing::{Beginning, Probed, probe};
 use crate::flow::stream::StreamEvent;
 use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
 use crate::inspect::http::{Http2Inspector, HttpInspector, WebSocketFrames};
 use crate::inspect::quic::{self, QuicInspector, is_quic_port};
-use crate::inspect::tls::{Probe, TlsInspector};
+use crate::inspect::tls::TlsInspector;
 use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
 use crate::net::{Side, Transport};
 use crate::observe::FlowId;
@@ -57,15 +58,6 @@ enum Reader {
 struct WebSocket {
     frames: WebSocketFrames,
     carried: Inspection,
-}
-
-/// What one side's stream began with.
-#[derive(Debug, Serialize, Deserialize)]
-enum Beginning {
-    /// These bytes, a few at most.
-    Bytes(Vec<u8>),
-    /// Missing bytes: nothing says what the rest of this side is, but the other side may.
-    Gap(u64),
 }
 
 impl Inspection {
@@ -193,7 +185,8 @@ impl Inspection {
             (Reader::Http(_), Verdict::NotMine) => {
                 self.obey(verdict, context, found);
                 self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX);
-                if matches!(event, StreamEvent::Data { bytes, .. } if TlsInspector::opens_session(bytes))
+                if let StreamEvent::Data { bytes, .. } = event
+                    && TlsInspector::opens_session(bytes)
                 {
                     self.begin(Reader::Tls(Box::default()), context, event, found);
                 }
@@ -374,48 +367,6 @@ impl WebSocket {
     }
 }
 
-/// Whose the beginning of a flow is.
-enum Probed {
-    Open,
-    Tls,
-    Http,
-    Http2,
-    Nobodys,
-}
-
-/// What the beginnings of both sides and the next event say. What decided nothing is held.
-fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
-    match event {
-        StreamEvent::Data { side, bytes } => {
-            let Beginning::Bytes(held) = &mut first[side.index()] else {
-                return Probed::Open;
-            };
-            let before = held.len();
-            held.extend_from_slice(&bytes[..bytes.len().min(PROBE_BYTES_MAX)]);
-            let tls = TlsInspector::probe(side, held);
-            let http = HttpInspector::probe(side, held);
-            let probed = match (tls, http, Http2Inspector::probe(side, held)) {
-                (Probe::Mine, ..) => Probed::Tls,
-                (_, Probe::Mine, _) => Probed::Http,
-                (.., Probe::Mine) => Probed::Http2,
-                (Probe::NotMine, Probe::NotMine, Probe::NotMine) => Probed::Nobodys,
-                _ => return Probed::Open,
-            };
-            // The event itself is handed on.
-            held.truncate(before);
-            probed
-        }
-        StreamEvent::Gap { side, bytes } => {
-            first[side.index()] = Beginning::Gap(bytes);
-            match first {
-                [Beginning::Gap(_), Beginning::Gap(_)] => Probed::Nobodys,
-                _ => Probed::Open,
-            }
-        }
-        StreamEvent::End { .. } => Probed::Open,
-    }
-}
-
 /// Protocols that turn to TLS do so early, after a greeting and a few commands.
 const PIECES_UNTIL_TLS_MAX: u8 = 32;
 
@@ -425,10 +376,3 @@ const TURNS_MAX: u8 = 4;
 
 /// So many datagrams may come before the first packet with a long header, where QUIC is expected.
 const DATAGRAMS_UNTIL_QUIC_MAX: u8 = 8;
-
-/// No probe needs more of a stream's beginning than this.
-const PROBE_BYTES_MAX: usize = if TlsInspector::PROBE_BYTES > HttpInspector::PROBE_BYTES {
-    TlsInspector::PROBE_BYTES
-} else {
-    HttpInspector::PROBE_BYTES
-};

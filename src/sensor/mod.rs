@@ -7,6 +7,7 @@ pub mod counters;
 pub mod detector;
 mod inspection;
 pub mod order;
+mod probing;
 pub mod settings;
 pub mod shard;
 pub mod steer;

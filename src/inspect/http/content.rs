@@ -1,7 +1,7 @@
 //! From a message's content to its length and what it holds, as Zeek tells both.
 //!
-//! Content is counted as it decompresses and recognised by its first bytes; it is never kept. Only
-//! whole content is decompressed, not the parts of a multipart message. Holds the first bytes of
+//! Content is counted as it decompresses and recognised by its first bytes; it is never kept. Parts
+//! of a compressed message are read as far as its first bytes go. Holds the first bytes of
 //! one file ([`HTTP_SNIFF_BYTES_MAX`]) and a line of a part's head.
 //!
 //! [`HTTP_SNIFF_BYTES_MAX`]: crate::limits::HTTP_SNIFF_BYTES_MAX
@@ -11,8 +11,10 @@ use super::mime::mime_type;
 use super::multipart::Multipart;
 use crate::limits::HTTP_SNIFF_BYTES_MAX;
 use crate::observe::HttpFiles;
+use crate::weird::Weird;
 use bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// Files of a message that are told (Zeek's `HTTP::max_files_orig`).
 const FILES_MAX: usize = 15;
@@ -33,6 +35,11 @@ enum Coding {
 }
 
 impl ContentFields {
+    /// Whether the message names a file.
+    pub(super) fn has_filename(&self) -> bool {
+        self.filename.is_some()
+    }
+
     /// Notes a field that says something of the content.
     pub(super) fn note(&mut self, name: &[u8], value: &[u8]) {
         if name.eq_ignore_ascii_case(b"content-encoding") {
@@ -96,17 +103,33 @@ impl Content {
         }
     }
 
-    /// The message is complete; whether its last line lacks its end, which Zeek counts as if it
-    /// were there.
-    pub(super) fn complete(&mut self) -> bool {
-        let cut = self
-            .multipart
-            .as_ref()
-            .is_some_and(|parts| parts.is_in_line());
+    /// The message is complete; what was odd in it. A last line without its end Zeek counts as if
+    /// it were there.
+    pub(super) fn complete(&mut self) -> Vec<Weird> {
+        let Some(parts) = self.parts() else {
+            return Vec::new();
+        };
+        let mut odd: Vec<Weird> = parts.oddities().collect();
+        let cut = parts.is_in_line() && self.inflate.is_none();
+        drop(parts);
         if cut {
             self.len = self.len.saturating_add(2);
+            odd.push(Weird::LineWithoutEnd);
         }
-        cut
+        odd
+    }
+
+    /// The parts so far; of compressed content those in its first bytes.
+    fn parts(&self) -> Option<Cow<'_, Multipart>> {
+        let parts = self.multipart.as_ref()?;
+        Some(match &self.inflate {
+            None => Cow::Borrowed(parts),
+            Some(inflate) => {
+                let mut parts = Multipart::clone(parts);
+                parts.take(inflate.first());
+                Cow::Owned(parts)
+            }
+        })
     }
 
     /// Bytes so far, decompressed.
@@ -117,21 +140,17 @@ impl Content {
 
     /// What it holds, as far as it came.
     pub(super) fn files(&self) -> HttpFiles {
-        match (&self.multipart, &self.inflate) {
-            (_, Some(inflate)) => {
+        let mut files = HttpFiles::default();
+        match (self.parts(), &self.inflate) {
+            (Some(parts), _) => return parts.files(),
+            (None, None) => self.file.tell(&mut files),
+            (None, Some(inflate)) => {
                 let mut file = self.file.clone();
                 file.take(inflate.first());
-                let mut files = HttpFiles::default();
                 file.tell(&mut files);
-                files
-            }
-            (Some(multipart), None) => multipart.files(),
-            (None, None) => {
-                let mut files = HttpFiles::default();
-                self.file.tell(&mut files);
-                files
             }
         }
+        files
     }
 }
 

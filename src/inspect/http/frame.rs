@@ -1,7 +1,8 @@
-//! From the header of an HTTP/2 frame to what its payload is (RFC 9113, sections 4.1 and 6).
+//! From the frames of an HTTP/2 direction to what their payloads are (RFC 9113, section 6).
 //!
-//! Keeps nothing.
+//! Holds a frame's header, or the payload of one that carries fields.
 
+use super::hpack::Decoder;
 use serde::{Deserialize, Serialize};
 
 /// Bytes of a frame's header.
@@ -17,6 +18,35 @@ pub(super) const END_STREAM: u8 = 1;
 pub(super) const END_HEADERS: u8 = 4;
 const PADDED: u8 = 8;
 const PRIORITY: u8 = 32;
+
+/// One direction of the flow.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Direction {
+    pub(super) place: Place,
+    pub(super) decoder: Decoder,
+    /// The field block at hand, and its stream.
+    pub(super) block: Vec<u8>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) enum Place {
+    /// In a frame's header: what came of it.
+    Header(Vec<u8>),
+    /// In a frame whose payload is held until it is whole.
+    Held(Frame, Vec<u8>),
+    /// In content: so many bytes of it, then of padding.
+    Content(Frame),
+    /// In what is passed over.
+    Passed(Frame),
+    /// Nothing more is read.
+    Over,
+}
+
+impl Default for Place {
+    fn default() -> Place {
+        Place::Header(Vec::new())
+    }
+}
 
 /// A frame, as far as it was read.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

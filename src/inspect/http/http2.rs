@@ -9,8 +9,7 @@
 
 use super::Probe;
 use super::content::{Content, ContentFields};
-use super::frame::{self, Frame};
-use super::hpack::Decoder;
+use super::frame::{self, Direction, Frame, Place};
 use super::transaction::{kept, note_field};
 use crate::flow::stream::StreamEvent;
 use crate::inspect::{Context, Found, StreamInspector, Verdict};
@@ -33,35 +32,6 @@ pub struct Http2Inspector {
     depth: u32,
     /// So much of the preface was seen.
     preface: usize,
-}
-
-/// One direction of the flow.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Direction {
-    place: Place,
-    decoder: Decoder,
-    /// The field block at hand, and its stream.
-    block: Vec<u8>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-enum Place {
-    /// In a frame's header: what came of it.
-    Header(Vec<u8>),
-    /// In a frame whose payload is held until it is whole.
-    Held(Frame, Vec<u8>),
-    /// In content: so many bytes of it, then of padding.
-    Content(Frame),
-    /// In what is passed over.
-    Passed(Frame),
-    /// Nothing more is read.
-    Over,
-}
-
-impl Default for Place {
-    fn default() -> Place {
-        Place::Header(Vec::new())
-    }
 }
 
 /// A request and its response.
@@ -264,11 +234,7 @@ impl Http2Inspector {
 
     /// Nothing that follows in this direction can be read.
     fn refuse(&mut self, side: Side, found: &mut Vec<Found>) {
-        let weird = match side {
-            Side::Originator => Weird::HttpBadRequest,
-            Side::Responder => Weird::HttpBadReply,
-        };
-        found.push(Found::Weird(weird, Default::default()));
+        found.push(Found::Weird(super::bad_head(side), Default::default()));
         self.directions[side.index()].place = Place::Over;
     }
 

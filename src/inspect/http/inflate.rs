@@ -4,7 +4,8 @@
 //! there is no window to keep and a decompression bomb costs what its compressed bytes cost. It
 //! does not verify checksums. Holds two code tables and the bytes it hands out.
 
-use super::prefix_code::{Code, Peek};
+use super::gzip_header::GzipField;
+use super::prefix_code::{Code, LENGTHS, Peek, distance_of};
 use serde::{Deserialize, Serialize};
 
 /// A decompressor that counts.
@@ -58,65 +59,13 @@ enum Step {
     Over,
 }
 
-/// The fields of a gzip header that follow its identification.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-enum GzipField {
-    Fixed { left: u8, flags: u8 },
-    ExtraLen { flags: u8 },
-    Extra { left: u16, flags: u8 },
-    Text { texts: u8, flags: u8 },
-    HeaderCrc { flags: u8 },
-}
-
 /// More bits than any step looks at: a length and a distance with their extra bits take 48.
 const BITS_WANTED: u8 = 56;
-
-/// Base and extra bits of the length symbols from 257 on (RFC 1951, section 3.2.5).
-const LENGTHS: [(u16, u8); 29] = [
-    (3, 0),
-    (4, 0),
-    (5, 0),
-    (6, 0),
-    (7, 0),
-    (8, 0),
-    (9, 0),
-    (10, 0),
-    (11, 1),
-    (13, 1),
-    (15, 1),
-    (17, 1),
-    (19, 2),
-    (23, 2),
-    (27, 2),
-    (31, 2),
-    (35, 3),
-    (43, 3),
-    (51, 3),
-    (59, 3),
-    (67, 4),
-    (83, 4),
-    (99, 4),
-    (115, 4),
-    (131, 5),
-    (163, 5),
-    (195, 5),
-    (227, 5),
-    (258, 0),
-];
 
 /// In which order the lengths of the length code are given (RFC 1951, section 3.2.7).
 const LENGTH_ORDER: [u8; 19] = [
     16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15,
 ];
-
-/// Base and extra bits of a distance symbol, below 30 (RFC 1951, section 3.2.5).
-fn distance_of(symbol: u16) -> (u64, u8) {
-    let extra = (symbol / 2).saturating_sub(1);
-    match symbol {
-        0..4 => (u64::from(symbol) + 1, 0),
-        _ => (((2 + u64::from(symbol & 1)) << extra) + 1, extra as u8),
-    }
-}
 
 impl Inflate {
     /// A decompressor that hands out the first `room` bytes. What begins with neither a gzip nor a
@@ -176,11 +125,6 @@ impl Inflate {
         }
     }
 
-    fn drop_bits(&mut self, count: u8) {
-        self.bits = self.bits.checked_shr(count.into()).unwrap_or(0);
-        self.held = self.held.saturating_sub(count);
-    }
-
     /// The next `count` bits, at most 16; none where fewer are held.
     fn bits(&mut self, count: u8) -> Option<u16> {
         if self.held < count {
@@ -196,7 +140,10 @@ impl Inflate {
         let next = match self.step {
             Step::Over => return None,
             Step::Wrapper => self.wrapper(),
-            Step::Gzip(field) => self.gzip(field),
+            Step::Gzip(field) => {
+                let next = field.next(|count| self.bits(count));
+                next.map(|next| next.map_or(Step::Block, Step::Gzip))
+            }
             Step::Block => return self.block(),
             Step::StoredLen => {
                 // The length and its complement stand on a byte's boundary.
@@ -215,18 +162,7 @@ impl Inflate {
                 self.put(byte as u8);
                 Step::Stored(left - 1)
             }),
-            Step::Numbers => match self.bits(14) {
-                None => None,
-                Some(numbers) => {
-                    self.lengths = vec![0; 19];
-                    Some(Step::LengthCode {
-                        read: 0,
-                        of: (numbers >> 10) as u8 + 4,
-                        literals: (numbers & 31) + 257,
-                        distances: (numbers >> 5 & 31) as u8 + 1,
-                    })
-                }
-            },
+            Step::Numbers => self.numbers(),
             Step::LengthCode {
                 read,
                 of,
@@ -271,63 +207,13 @@ impl Inflate {
         let [first, second, ..] = self.bits.to_le_bytes();
         let zlib = first & 0x0f == 8 && (u16::from(first) << 8 | u16::from(second)) % 31 == 0;
         let step = match (first, second) {
-            (0x1f, 0x8b) => Step::Gzip(GzipField::Fixed { left: 8, flags: 0 }),
+            (0x1f, 0x8b) => Step::Gzip(GzipField::FIRST),
             _ if zlib => Step::Block,
             _ if self.bare => return Some(Step::Block),
             _ => return Some(Step::Over),
         };
         self.drop_bits(16);
         Some(step)
-    }
-
-    fn gzip(&mut self, field: GzipField) -> Option<Step> {
-        const CRC: u8 = 2;
-        const EXTRA: u8 = 4;
-        const NAME: u8 = 8;
-        const COMMENT: u8 = 16;
-        let texts = |flags: u8| u8::from(flags & NAME != 0) + u8::from(flags & COMMENT != 0);
-        let next = match field {
-            GzipField::Fixed { left: 0, flags } if flags & EXTRA != 0 => {
-                GzipField::ExtraLen { flags }
-            }
-            GzipField::Fixed { left: 0, flags } | GzipField::Extra { left: 0, flags } => {
-                GzipField::Text {
-                    texts: texts(flags),
-                    flags,
-                }
-            }
-            GzipField::Fixed { left, flags } => {
-                let byte = self.bits(8)?;
-                let flags = if left == 7 { byte as u8 } else { flags };
-                GzipField::Fixed {
-                    left: left - 1,
-                    flags,
-                }
-            }
-            GzipField::ExtraLen { flags } => GzipField::Extra {
-                left: self.bits(16)?,
-                flags,
-            },
-            GzipField::Extra { left, flags } => {
-                self.bits(8)?;
-                GzipField::Extra {
-                    left: left - 1,
-                    flags,
-                }
-            }
-            GzipField::Text { texts: 0, flags } => GzipField::HeaderCrc { flags },
-            GzipField::Text { texts, flags } => {
-                let texts = texts - u8::from(self.bits(8)? == 0);
-                GzipField::Text { texts, flags }
-            }
-            GzipField::HeaderCrc { flags } => {
-                if flags & CRC != 0 {
-                    self.bits(16)?;
-                }
-                return Some(Step::Block);
-            }
-        };
-        Some(Step::Gzip(next))
     }
 
     fn block(&mut self) -> Option<bool> {
@@ -348,6 +234,23 @@ impl Inflate {
             _ => return None,
         };
         Some(true)
+    }
+
+    fn drop_bits(&mut self, count: u8) {
+        self.bits = self.bits.checked_shr(count.into()).unwrap_or(0);
+        self.held = self.held.saturating_sub(count);
+    }
+
+    /// The numbers of codes in a dynamic block (RFC 1951, section 3.2.7).
+    fn numbers(&mut self) -> Option<Step> {
+        let numbers = self.bits(14)?;
+        self.lengths = vec![0; 19];
+        Some(Step::LengthCode {
+            read: 0,
+            of: (numbers >> 10) as u8 + 4,
+            literals: (numbers & 31) + 257,
+            distances: (numbers >> 5 & 31) as u8 + 1,
+        })
     }
 
     fn behind_block(&self) -> Step {

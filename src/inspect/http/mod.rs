@@ -14,6 +14,7 @@ mod content;
 mod direction;
 mod frame;
 mod framing;
+mod gzip_header;
 mod head;
 mod hpack;
 mod http2;
@@ -61,6 +62,8 @@ pub struct HttpInspector {
     simple: bool,
     /// What follows is another protocol.
     tunnel: bool,
+    /// The latest request's content ended within a response's head.
+    overlap: bool,
     /// What follows are WebSocket frames.
     websocket: bool,
     /// So many bytes at the end of the latest event are that protocol's.
@@ -88,8 +91,11 @@ impl HttpInspector {
             .take_while(|byte| head::is_token(**byte))
             .count();
         // `PRI * HTTP/2.0` is how HTTP/2 begins (RFC 9113, section 3.4).
+        const HTTP2: &[u8] = b"PRI * ";
         match first.get(method_len) {
-            Some(b' ' | b'\t') if method_len > 0 && !first.starts_with(b"PRI * ") => Probe::Mine,
+            _ if first.starts_with(HTTP2) => Probe::NotMine,
+            _ if HTTP2.starts_with(first) => Probe::Open,
+            Some(b' ' | b'\t') if method_len > 0 => Probe::Mine,
             None if method_len < HttpInspector::PROBE_BYTES => Probe::Open,
             _ => Probe::NotMine,
         }
@@ -242,11 +248,7 @@ impl HttpInspector {
                 Ok(bytes)
             }
             Scan::Bad => {
-                let weird = match side {
-                    Side::Originator => Weird::HttpBadRequest,
-                    Side::Responder => Weird::HttpBadReply,
-                };
-                found.push(Found::Weird(weird, Default::default()));
+                found.push(Found::Weird(bad_head(side), Default::default()));
                 direction.line_at = None;
                 self.cut_message(context, side, found);
                 // The line itself begins nothing.
@@ -318,6 +320,14 @@ impl HttpInspector {
             direction.line_at = None;
             direction.phase = Phase::Lost { long: false };
         }
+    }
+}
+
+/// What is odd about what is no head of `side`.
+fn bad_head(side: Side) -> Weird {
+    match side {
+        Side::Originator => Weird::HttpBadRequest,
+        Side::Responder => Weird::HttpBadReply,
     }
 }
 

@@ -5,6 +5,7 @@
 
 use super::content::{File, filename};
 use crate::observe::HttpFiles;
+use crate::weird::Weird;
 use bstr::{BString, ByteSlice};
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +32,8 @@ pub(super) struct Multipart {
     file: File,
     /// Files that are over.
     files: HttpFiles,
+    /// What was odd, each once.
+    odd: Vec<Weird>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +76,7 @@ impl Multipart {
             flows: false,
             file: File::default(),
             files: HttpFiles::default(),
+            odd: Vec::new(),
         })
     }
 
@@ -150,7 +154,13 @@ impl Multipart {
         let line = self.line.trim_end_with(|c| matches!(c, '\r' | '\n'));
         match self.place {
             Place::Head if line.is_empty() => self.place = Place::File,
-            Place::Head => self.note(&line.to_vec()),
+            // A folded line belongs to the one before.
+            Place::Head if line.starts_with(b" ") || line.starts_with(b"\t") => {}
+            Place::Head => {
+                let len = line.len();
+                let line = std::mem::take(&mut self.line);
+                self.note(line.get(..len).unwrap_or_default());
+            }
             Place::File => {
                 let len = line.len();
                 let end = self.line.split_off(len);
@@ -164,12 +174,26 @@ impl Multipart {
 
     /// Notes a line of a part's head.
     fn note(&mut self, line: &[u8]) {
-        if let Some((name, value)) = line.split_once_str(":")
-            && name.eq_ignore_ascii_case(b"content-disposition")
-        {
+        let Some((name, value)) = line.split_once_str(":") else {
+            return self.note_oddity(Weird::HttpNestedHeadCut);
+        };
+        if name.eq_ignore_ascii_case(b"content-disposition") {
             let name: Option<BString> = filename(value);
             self.file = File::new(name);
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            self.note_oddity(Weird::HttpNestedTransferCoding);
         }
+    }
+
+    fn note_oddity(&mut self, weird: Weird) {
+        if !self.odd.contains(&weird) {
+            self.odd.push(weird);
+        }
+    }
+
+    /// What was odd, each once.
+    pub(super) fn oddities(&self) -> impl Iterator<Item = Weird> {
+        self.odd.iter().copied()
     }
 
     fn end_file(&mut self) {

@@ -1,4 +1,4 @@
-//! From code lengths to the symbols of a prefix code (RFC 1951, section 3.2.2).
+//! From code lengths to the symbols of a prefix code, and what symbols mean (RFC 1951, section 3.2).
 //!
 //! Holds the symbols once, in the order of their codes.
 
@@ -61,5 +61,47 @@ impl Code {
             code <<= 1;
         }
         Peek::Bad
+    }
+}
+
+/// Base and extra bits of the length symbols from 257 on (RFC 1951, section 3.2.5).
+pub(super) const LENGTHS: [(u16, u8); 29] = [
+    (3, 0),
+    (4, 0),
+    (5, 0),
+    (6, 0),
+    (7, 0),
+    (8, 0),
+    (9, 0),
+    (10, 0),
+    (11, 1),
+    (13, 1),
+    (15, 1),
+    (17, 1),
+    (19, 2),
+    (23, 2),
+    (27, 2),
+    (31, 2),
+    (35, 3),
+    (43, 3),
+    (51, 3),
+    (59, 3),
+    (67, 4),
+    (83, 4),
+    (99, 4),
+    (115, 4),
+    (131, 5),
+    (163, 5),
+    (195, 5),
+    (227, 5),
+    (258, 0),
+];
+
+/// Base and extra bits of a distance symbol, below 30 (RFC 1951, section 3.2.5).
+pub(super) fn distance_of(symbol: u16) -> (u64, u8) {
+    let extra = (symbol / 2).saturating_sub(1);
+    match symbol {
+        0..4 => (u64::from(symbol) + 1, 0),
+        _ => (((2 + u64::from(symbol & 1)) << extra) + 1, extra as u8),
     }
 }

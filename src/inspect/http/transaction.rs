@@ -115,6 +115,9 @@ impl HttpInspector {
             let upgrade = name.eq_ignore_ascii_case(b"upgrade");
             self.websocket |= upgrade && value.eq_ignore_ascii_case(b"websocket");
         });
+        if std::mem::take(&mut self.overlap) && content.has_filename() {
+            found.push(Found::Weird(Weird::HttpMissingEntity, Default::default()));
+        }
         self.directions[Side::Responder.index()].content = Content::new(content);
         let mut transaction = self.answer(at);
         transaction.version = line.version.map(version_name);
@@ -190,11 +193,12 @@ impl HttpInspector {
 
     /// A message of `side` is complete.
     pub(super) fn complete(&mut self, side: Side, found: &mut Vec<Found>) {
-        if self.directions[side.index()].content.complete() {
-            found.push(Found::Weird(Weird::LineWithoutEnd, Default::default()));
-        }
+        let odd = self.directions[side.index()].content.complete();
+        let weird = |weird| Found::Weird(weird, Default::default());
+        found.extend(odd.into_iter().map(weird));
         if side == Side::Originator {
             self.note_request_content();
+            self.overlap = self.directions[Side::Responder.index()].line_at.is_some();
         } else {
             let status = self
                 .answered

@@ -185,6 +185,37 @@ fn what_a_websocket_carries_is_read() {
 }
 
 #[test]
+fn http2_is_read_from_its_preface_and_behind_an_upgrade() {
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0".to_vec();
+    // `:method: GET`, `:path: /`, and `:status: 200`, all of the static table.
+    let request = (
+        O,
+        [&[0, 0, 2, 1, 5, 0, 0, 0, 3][..], &[0x82, 0x84]].concat(),
+    );
+    let response = (R, [&[0, 0, 1, 1, 5, 0, 0, 0, 3][..], &[0x88]].concat());
+    let settings = (R, vec![0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100]);
+    let prior = [
+        (O, preface.clone()),
+        settings.clone(),
+        request.clone(),
+        response.clone(),
+    ];
+    let upgraded = [
+        text(O, "GET /up HTTP/1.1\r\nUpgrade: h2c\r\n\r\n"),
+        text(R, "HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\n\r\n"),
+        settings,
+        (O, preface),
+        request,
+        response,
+    ];
+    for size in [1, usize::MAX] {
+        assert_eq!(told(&prior, size, true), ["GET / 200 1", "http"], "{size}");
+        let told = told(&upgraded, size, true);
+        assert_eq!(told, ["GET /up 101 1", "GET / 200 2", "http"], "{size}");
+    }
+}
+
+#[test]
 fn a_flow_that_turns_again_and_again_is_left() {
     let answers = "HTTP/1.1 101 Switching\r\n\r\n".repeat(5000);
     let told = told(

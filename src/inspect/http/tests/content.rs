@@ -110,6 +110,37 @@ fn a_multipart_message_that_ends_in_a_line_is_as_long_as_zeek_says() {
 }
 
 #[test]
+fn oddities_of_messages_within_messages_are_told() {
+    for (content, expected) in [
+        (
+            "A: b\r\nTransfer-Encoding: chunked\r\n\r\n",
+            Weird::HttpNestedTransferCoding,
+        ),
+        (
+            "A: b\r\n\u{1}\r\nno field\r\n\r\n",
+            Weird::HttpNestedHeadCut,
+        ),
+    ] {
+        let request = format!(
+            "POST / HTTP/1.1\r\nContent-Type: message/rfc822\r\n\
+             Content-Length: {}\r\n\r\n{content}",
+            content.len()
+        );
+        assert_eq!(play(&[data(O, &request)]).weirds, [expected]);
+    }
+    let told = play(&[
+        data(O, "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\na"),
+        data(
+            R,
+            "HTTP/1.1 200 OK\r\nContent-Disposition: x; filename=f\r\n",
+        ),
+        data(O, "bc"),
+        data(R, "Content-Length: 1\r\n\r\na"),
+    ]);
+    assert_eq!(told.weirds, [Weird::HttpMissingEntity]);
+}
+
+#[test]
 fn no_more_of_a_file_is_held_than_is_looked_at() {
     let mut content = Content::new(ContentFields::default());
     for _ in 0..1000 {

@@ -196,7 +196,10 @@ fn the_first_bytes_tell_http2_from_others() {
 proptest! {
     #[test]
     fn no_frames_panic_and_pieces_change_nothing(
-        frames in vec((0u8..10, any::<u8>(), 0u32..4, vec(any::<u8>(), 0..30), any::<bool>()), 0..8),
+        frames in vec(
+            (0u8..10, any::<u8>(), 0u32..4, vec(any::<u8>(), 0..30), any::<bool>()),
+            0..8,
+        ),
         size in 1usize..20,
     ) {
         let mut steps = vec![(O, PREFACE.to_vec()), (O, request(1, "/", 0))];

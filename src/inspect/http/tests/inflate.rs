@@ -92,7 +92,13 @@ proptest! {
     #[test]
     fn no_bytes_panic_and_pieces_change_nothing(
         bytes in vec(any::<u8>(), 0..200),
-        header in prop::sample::select(vec![&[][..], &[0x1f, 0x8b][..], &[0x78, 0x9c][..], &[0x04][..], &[0x05][..]]),
+        header in prop::sample::select(vec![
+            &[][..],
+            &[0x1f, 0x8b][..],
+            &[0x78, 0x9c][..],
+            &[0x04][..],
+            &[0x05][..],
+        ]),
         size in 1usize..50,
     ) {
         let bytes = [header, &bytes].concat();
