@@ -36,9 +36,7 @@ fn main() {
     let mut steering = Steering::new(0);
     report("decode and steer", &frames, |frames| {
         for owned in frames {
-            steering.handle_frame(&owned.frame(), &mut |steered, _| {
-                black_box(steered);
-            });
+            black_box(steering.handle_frame(&owned.frame()));
         }
     });
     let settings = config::File::default()

@@ -1,4 +1,4 @@
-//! From code lengths to the symbols of a prefix code, and what symbols mean (RFC 1951, section 3.2).
+//! From code lengths to the symbols of a prefix code and their meaning (RFC 1951, section 3.2).
 //!
 //! Holds the symbols once, in the order of their codes.
 
