@@ -168,17 +168,19 @@ impl HttpInspector {
         mut bytes: &[u8],
         found: &mut Vec<Found>,
     ) -> Verdict {
-        if side == Side::Responder {
-            self.release_simple(context, found);
-        }
         while !bytes.is_empty() && !self.tunnel {
             let direction = &mut self.directions[side.index()];
             match &mut direction.phase {
                 Phase::Over => break,
-                Phase::Head => match self.read_head(context, side, bytes, found) {
-                    Ok(rest) => bytes = rest,
-                    Err(verdict) => return verdict,
-                },
+                Phase::Head => {
+                    if side == Side::Responder && direction.head.is_empty() {
+                        self.release_simple(context, found);
+                    }
+                    match self.read_head(context, side, bytes, found) {
+                        Ok(rest) => bytes = rest,
+                        Err(verdict) => return verdict,
+                    }
+                }
                 Phase::Body(body) => {
                     let content = &mut direction.content;
                     let taken = body.take(bytes, |bytes| content.take(bytes));
