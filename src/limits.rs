@@ -10,6 +10,10 @@ use serde::{Deserialize, Serialize};
 /// machine.
 pub const SHARDS: usize = 64;
 
+/// First bytes of a file that are looked at to name its type: past the last signature's place (a
+/// tar archive's, at 257), and enough for comments before markup.
+pub const HTTP_SNIFF_BYTES_MAX: usize = 1024;
+
 /// Bounds of the core. Counts are for the whole sensor, times are per flow.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {

@@ -405,9 +405,9 @@ pub struct HttpTransaction {
     pub server: Option<BString>,
     /// Origin header.
     pub origin: Option<BString>,
-    /// Bytes of the request's content as it was transferred, without chunk framing.
+    /// Bytes of the request's content, decompressed, without chunk framing.
     pub request_body_len: u64,
-    /// Bytes of the response's content as it was transferred, without chunk framing.
+    /// Bytes of the response's content, decompressed, without chunk framing.
     pub response_body_len: u64,
     /// Status of the response; 0 where it has none (HTTP/0.9).
     pub status_code: Option<u16>,
@@ -421,4 +421,15 @@ pub struct HttpTransaction {
     pub username: Option<BString>,
     /// `NAME -> value` of headers that proxies add, in the order of the request.
     pub proxied: Vec<BString>,
+    /// What the contents of request and response hold.
+    pub files: [HttpFiles; 2],
+}
+
+/// The files that a message's content holds: itself, or its parts.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct HttpFiles {
+    /// Their names, as the message gives them.
+    pub names: Vec<BString>,
+    /// Their media types, as their first bytes show them.
+    pub mime_types: Vec<Box<str>>,
 }

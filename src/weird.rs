@@ -124,6 +124,22 @@ weirds! {
     HttpExcessivePipelining = "HTTP_excessive_pipelining",
     /// Two hardware addresses claim one address in turn, by ARP or neighbour discovery.
     AddressConflict = "address_claimed_by_two",
+    /// The protocol's name is not in capitals.
+    HttpLowercaseName = "lowercase_HTTP_keyword",
+    /// A message of another version than the one before in its direction.
+    HttpVersionMismatch = "HTTP_version_mismatch",
+    /// A Content-Range that is none.
+    HttpRangeMalformed = "HTTP_content_range_cannot_parse",
+    /// A partial response that is not as long as its range.
+    HttpRangeNotLength = "HTTP_range_not_matching_len",
+    /// The head of a message within a message has a line that is no field.
+    HttpNestedHeadCut = "http_no_crlf_in_header_list",
+    /// A message within a message says that it is in a transfer coding.
+    HttpNestedTransferCoding = "HTTP_nested_transfer_encoding_header",
+    /// A response names its file while a request's content ended within the response's head.
+    HttpMissingEntity = "missing_HTTP_entity",
+    /// A line of a multipart message whose end the message's end cut off.
+    LineWithoutEnd = "line_terminated_without_CRLF",
     /// A SYN in the middle of an established flow.
     SynInsideConnection = "SYN_inside_connection",
     /// A SYN after the flow was closed.

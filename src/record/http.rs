@@ -1,7 +1,7 @@
 //! From an HTTP transaction to a row of `http.log`.
 //!
-//! Zeek's base columns. Bodies are not kept, so the columns about files stay unset, and so does
-//! `password`.
+//! Zeek's base columns. Bodies are not kept, so the identifiers of files stay unset; so does
+//! `password`, which Zeek too leaves out by default.
 
 use super::{Bounds, List, Row, Schema, Value, columns, count, optional, put_flow, string, text};
 use crate::observe::{FlowId, HttpTransaction};
@@ -54,6 +54,14 @@ impl HttpRow {
     }
 }
 
+/// A list; unset where it is empty.
+fn filled(list: List<'_>) -> Value<'_> {
+    match list.is_empty() {
+        true => Value::Unset,
+        false => Value::List(list),
+    }
+}
+
 impl Row for HttpRow {
     fn schema(&self) -> &'static Schema {
         &SCHEMA
@@ -79,12 +87,12 @@ impl Row for HttpRow {
         put(Value::List(List::Names(&[])));
         put(optional(transaction.username.as_ref(), text));
         put(Value::Unset);
-        let proxied = (!transaction.proxied.is_empty()).then_some(&transaction.proxied);
-        put(optional(proxied, |headers| {
-            Value::List(List::Texts(headers))
-        }));
-        for _files in 0..6 {
+        put(filled(List::Texts(&transaction.proxied)));
+        for files in &transaction.files {
+            // Files are not numbered: no other log tells of them.
             put(Value::Unset);
+            put(filled(List::Texts(&files.names)));
+            put(filled(List::Strings(&files.mime_types)));
         }
     }
 }

@@ -146,6 +146,7 @@ pub(crate) fn http() -> HttpTransaction {
         info_msg: Some("Continue".into()),
         username: Some("alice".into()),
         proxied: vec!["VIA -> 1.1 proxy".into(), "CLIENT-IP -> 192.0.2.7".into()],
+        files: Default::default(),
     }
 }
 

@@ -1,22 +1,23 @@
 //! From a flow's payload to the inspector that reads it.
 
+mod reader;
+#[cfg(test)]
+mod tests;
+
 use super::handshake::Handshake;
-use crate::flow::key::Keyed;
+use super::probing::{Beginning, Probed, probe};
 use crate::flow::stream::StreamEvent;
-use crate::inspect::dhcp::{self, DhcpInspector};
-use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_answer, is_dns_port};
-use crate::inspect::dtls::{self, DtlsInspector};
-use crate::inspect::http::HttpInspector;
-use crate::inspect::openvpn::{self, OpenVpnInspector};
-use crate::inspect::quic::google::{self, GoogleQuicInspector};
-use crate::inspect::quic::{self, QuicInspector, is_quic_port};
-use crate::inspect::socks::SocksInspector;
-use crate::inspect::tls::{Memo, Probe, TlsInspector};
-use crate::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
-use crate::net::{Side, Transport, TunnelKind};
+use crate::inspect::dtls;
+use crate::inspect::http::{Http2Inspector, HttpInspector, WebSocketFrames};
+use crate::inspect::openvpn;
+use crate::inspect::quic;
+use crate::inspect::quic::google;
+use crate::inspect::tls::{Memo, TlsInspector};
+use crate::inspect::{Context, Found, Verdict};
+use crate::net::{Side, TunnelKind};
 use crate::observe::FlowId;
-use crate::packet::Packet;
 use crate::weird::Weird;
+use reader::{Reader, WebSocket};
 use serde::{Deserialize, Serialize};
 
 /// Who reads a flow's payload, and what it was recognised as.
@@ -33,72 +34,19 @@ pub struct Inspection {
     pub handshake: Handshake,
     /// Bytes that the reader held when it was last asked.
     charged: u32,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-enum Reader {
-    /// Nobody: the payload is only counted.
-    Nobody,
-    /// Not known yet: what each side began with, once one did.
-    Probing(Option<Box<[Beginning; 2]>>),
-    /// Something else, which may still turn to TLS (STARTTLS, CONNECT, SOCKS, a database's
-    /// upgrade) or to HTTP (SOCKS): so many more pieces of payload are looked at.
-    Waiting(u8),
-    Tls(Box<TlsInspector>),
-    Http(Box<HttpInspector>),
-    Socks(Box<SocksInspector>),
-    DnsStream(Box<DnsStreamInspector>),
-    Dns(Box<DnsInspector>),
-    Dhcp(DhcpInspector),
-    /// Not known yet: so many more datagrams may show that they are QUIC, on a port where it is
-    /// expected or not, or DTLS.
-    Datagrams {
-        left: u8,
-        expected: bool,
-    },
-    Quic(Box<QuicInspector>),
-    Dtls(Box<DtlsInspector>),
-    GoogleQuic(Box<GoogleQuicInspector>),
-    OpenVpn(Box<OpenVpnInspector>),
-}
-
-/// What one side's stream began with.
-#[derive(Debug, Serialize, Deserialize)]
-enum Beginning {
-    /// These bytes, a few at most.
-    Bytes(Vec<u8>),
-    /// Missing bytes: nothing says what the rest of this side is, but the other side may.
-    Gap(u64),
-}
-
-impl Default for Beginning {
-    fn default() -> Beginning {
-        Beginning::Bytes(Vec::new())
-    }
+    /// How often it turned to another protocol by a request of HTTP.
+    turns: u8,
+    /// HTTP transactions so far.
+    http_depth: u32,
 }
 
 impl Inspection {
     /// The inspection of a flow that begins.
     pub fn of(flow: &FlowId) -> Inspection {
-        let responder = flow.responder;
-        let reader = match flow.transport {
-            Transport::Udp if is_dns_port(true, responder.port) => {
-                Reader::Dns(Box::new(DnsInspector::new(responder)))
-            }
-            Transport::Tcp if is_dns_port(false, responder.port) => {
-                Reader::DnsStream(Box::new(DnsStreamInspector::new(responder)))
-            }
-            Transport::Tcp => Reader::Probing(None),
-            Transport::Udp if let Some(v6) = dhcp::version(flow.originator, responder) => {
-                Reader::Dhcp(DhcpInspector::new(v6))
-            }
-            Transport::Udp => {
-                let expected = is_quic_port(responder.port);
-                let left = DATAGRAMS_UNTIL_KNOWN_MAX;
-                Reader::Datagrams { left, expected }
-            }
-            _ => Reader::Nobody,
-        };
+        Inspection::with(Reader::of(flow))
+    }
+
+    fn with(reader: Reader) -> Inspection {
         Inspection {
             reader,
             services: Vec::new(),
@@ -106,6 +54,8 @@ impl Inspection {
             told: Vec::new(),
             handshake: Handshake::default(),
             charged: 0,
+            turns: 0,
+            http_depth: 0,
         }
     }
 
@@ -125,21 +75,7 @@ impl Inspection {
 
     /// How much more, or less, the reader holds than when this was last asked.
     pub fn charge(&mut self) -> isize {
-        let held = match &self.reader {
-            Reader::Tls(tls) => tls.held_bytes(),
-            Reader::Http(http) => http.held_bytes(),
-            Reader::DnsStream(dns) => dns.held_bytes(),
-            Reader::Dns(dns) => dns.held_bytes(),
-            Reader::Quic(quic) => quic.held_bytes(),
-            Reader::Socks(socks) => socks.held_bytes(),
-            Reader::Dhcp(dhcp) => dhcp.held_bytes(),
-            Reader::Dtls(dtls) => dtls.held_bytes(),
-            Reader::OpenVpn(vpn) => vpn.held_bytes(),
-            Reader::GoogleQuic(quic) => quic.held_bytes(),
-            Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) | Reader::Datagrams { .. } => {
-                0
-            }
-        };
+        let held = self.reader.held_bytes();
         let before = std::mem::replace(&mut self.charged, u32::try_from(held).unwrap_or(u32::MAX));
         i64::from(self.charged) as isize - before as isize
     }
@@ -169,18 +105,13 @@ impl Inspection {
                 *left -= 1;
             }
         }
-        let verdict = match &mut self.reader {
-            Reader::Dns(dns) => dns.handle_datagram(context, side, payload, complete, found),
-            Reader::Dhcp(dhcp) => dhcp.handle_datagram(context, side, payload, complete, found),
-            Reader::Quic(quic) => quic.read_datagram(context, memo, side, payload, found),
-            Reader::Dtls(dtls) => dtls.read_datagram(context, memo, side, payload, found),
-            Reader::OpenVpn(vpn) => vpn.read_packet(context, memo, side, payload, found),
-            Reader::GoogleQuic(quic) => {
-                quic.handle_datagram(context, side, payload, complete, found)
-            }
-            _ => return,
-        };
-        self.obey(verdict, context, found);
+        let datagram = (payload, complete);
+        let verdict = self
+            .reader
+            .read_datagram(context, memo, side, datagram, found);
+        if let Some(verdict) = verdict {
+            self.obey(verdict, context, found);
+        }
     }
 
     /// Takes the next event of the flow's streams.
@@ -192,64 +123,143 @@ impl Inspection {
         found: &mut Vec<Found>,
     ) {
         if let Reader::Probing(first) = &mut self.reader {
-            match probe(first.get_or_insert_default(), event) {
-                Probed::Open => {}
-                Probed::Nobodys => self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
-                Probed::Tls => self.begin(Reader::Tls(Box::default()), context, memo, event, found),
-                Probed::OpenVpn => {
-                    self.begin(Reader::OpenVpn(Box::default()), context, memo, event, found)
-                }
-                Probed::Http => {
-                    self.begin(Reader::Http(Box::default()), context, memo, event, found)
-                }
-                Probed::Socks => {
-                    self.begin(Reader::Socks(Box::default()), context, memo, event, found)
-                }
-            }
-            return;
-        }
-        if let Reader::Waiting(left) = &mut self.reader {
-            let StreamEvent::Data { side, bytes } = event else {
-                return;
+            let reader = match probe(first.get_or_insert_default(), event) {
+                Probed::Open => return,
+                Probed::Nobodys => return self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX),
+                Probed::Tls => Reader::Tls(Box::default()),
+                Probed::OpenVpn => Reader::OpenVpn(Box::default()),
+                Probed::Socks => Reader::Socks(Box::default()),
+                Probed::Http => self.http(),
+                Probed::Http2 => self.http2(),
             };
-            if let Some(start) = TlsInspector::session_start(bytes) {
-                let bytes = bytes.get(start..).unwrap_or_default();
-                let event = StreamEvent::Data { side, bytes };
-                self.begin(Reader::Tls(Box::default()), context, memo, event, found);
-            } else if HttpInspector::opens_exchange(side, bytes) {
-                self.begin(Reader::Http(Box::default()), context, memo, event, found);
-            } else if *left == 0 {
-                self.reader = Reader::Nobody;
-            } else {
-                *left -= 1;
+            return self.begin(reader, context, memo, event, found);
+        }
+        if matches!(self.reader, Reader::Waiting(_)) {
+            return self.wait(context, memo, event, found);
+        }
+        let Some(verdict) = self.reader.read_stream(context, memo, event, found) else {
+            return;
+        };
+        match (&self.reader, verdict) {
+            (_, Verdict::More) => {}
+            (Reader::Http(http), Verdict::Done) if http.is_tunnel() => {
+                let (unread, websocket) = (http.unread_bytes(), http.is_websocket());
+                self.obey(verdict, context, found);
+                self.turn(websocket, unread, context, memo, event, found);
             }
+            (Reader::Http(_), Verdict::NotMine) => {
+                self.obey(verdict, context, found);
+                self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX);
+                if let StreamEvent::Data { bytes, .. } = event
+                    && TlsInspector::opens_session(bytes)
+                {
+                    self.begin(Reader::Tls(Box::default()), context, memo, event, found);
+                }
+            }
+            (Reader::Tls(_), _) => {
+                self.obey(verdict, context, found);
+                self.turn_from_tls(verdict, context, memo, event, found);
+            }
+            (Reader::Socks(_), _) => {
+                self.obey(verdict, context, found);
+                self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX);
+            }
+            _ => self.obey(verdict, context, found),
+        }
+    }
+
+    /// Looks whether the flow turns to TLS or HTTP with this piece.
+    fn wait(
+        &mut self,
+        context: Context<'_>,
+        memo: &mut Memo,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        let StreamEvent::Data { side, bytes } = event else {
+            return;
+        };
+        if let Some(start) = TlsInspector::session_start(bytes) {
+            let bytes = bytes.get(start..).unwrap_or_default();
+            let event = StreamEvent::Data { side, bytes };
+            self.begin(Reader::Tls(Box::default()), context, memo, event, found);
+        } else if HttpInspector::opens_exchange(side, bytes) {
+            self.begin(self.http(), context, memo, event, found);
+        } else {
+            self.reader = match self.reader {
+                Reader::Waiting(left) if left > 0 => Reader::Waiting(left - 1),
+                _ => Reader::Nobody,
+            };
+        }
+    }
+
+    /// A request of HTTP turned the flow to another protocol, which has the last `unread` bytes of
+    /// `event`.
+    fn turn(
+        &mut self,
+        websocket: bool,
+        unread: usize,
+        context: Context<'_>,
+        memo: &mut Memo,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        if self.turns >= TURNS_MAX {
             return;
         }
-        let verdict = match &mut self.reader {
-            Reader::Tls(tls) => tls.read_stream(context, memo, event, found),
-            Reader::OpenVpn(vpn) => vpn.read_stream(context, memo, event, found),
-            Reader::Http(http) => http.handle_stream(context, event, found),
-            Reader::Socks(socks) => socks.handle_stream(context, event, found),
-            Reader::DnsStream(dns) => dns.handle_stream(context, event, found),
-            _ => return,
-        };
-        self.obey(verdict, context, found);
+        self.turns += 1;
+        self.reader = Reader::Probing(None);
+        if websocket {
+            let mut carried = Inspection::with(Reader::Probing(None));
+            carried.turns = self.turns;
+            carried.http_depth = self.http_depth;
+            let frames = WebSocketFrames::default();
+            self.reader = Reader::WebSocket(Box::new(WebSocket { frames, carried }));
+        }
+        if let StreamEvent::Data { side, bytes } = event
+            && let Some((_, rest @ [_, ..])) =
+                bytes.split_at_checked(bytes.len().saturating_sub(unread))
+        {
+            let event = StreamEvent::Data { side, bytes: rest };
+            self.handle_stream(context, memo, event, found);
+        }
+    }
+
+    /// What began like TLS may go on as HTTP: a server that expects it answers a hello so.
+    fn turn_from_tls(
+        &mut self,
+        verdict: Verdict,
+        context: Context<'_>,
+        memo: &mut Memo,
+        event: StreamEvent<'_>,
+        found: &mut Vec<Found>,
+    ) {
+        match event {
+            StreamEvent::Data { side, bytes } if HttpInspector::opens_exchange(side, bytes) => {
+                self.begin(self.http(), context, memo, event, found);
+            }
+            _ if verdict == Verdict::NotMine => {
+                self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX);
+            }
+            _ => {}
+        }
+    }
+
+    fn http2(&self) -> Reader {
+        Reader::Http2(Box::new(Http2Inspector::behind(self.http_depth)))
+    }
+
+    fn http(&self) -> Reader {
+        Reader::Http(Box::new(HttpInspector::behind(self.http_depth)))
     }
 
     /// The flow is over.
     pub fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>) {
-        match self.release() {
-            Reader::Tls(mut tls) => tls.finish(context, found),
-            Reader::Http(mut http) => http.finish(context, found),
-            Reader::Socks(mut socks) => socks.finish(context, found),
-            Reader::DnsStream(mut dns) => dns.finish(context, found),
-            Reader::Dns(mut dns) => dns.finish(context, found),
-            Reader::Dhcp(mut dhcp) => dhcp.finish(context, found),
-            Reader::Quic(mut quic) => quic.finish(context, found),
-            Reader::Dtls(mut dtls) => dtls.finish(context, found),
-            Reader::GoogleQuic(mut quic) => quic.finish(context, found),
-            Reader::OpenVpn(mut vpn) => vpn.finish(context, found),
-            Reader::Nobody | Reader::Probing(_) | Reader::Waiting(_) | Reader::Datagrams { .. } => {
+        let mut reader = self.release();
+        reader.finish(context, found);
+        if let Reader::WebSocket(socket) = reader {
+            for name in &socket.carried.services {
+                self.confirm(name);
             }
         }
     }
@@ -257,23 +267,13 @@ impl Inspection {
     /// Takes the reader out; what it was sure to have read names the flow's service.
     fn release(&mut self) -> Reader {
         let reader = std::mem::replace(&mut self.reader, Reader::Nobody);
-        let services: &[(bool, &str)] = match &reader {
-            Reader::Tls(tls) => &[(tls.is_confirmed(), "ssl")],
-            Reader::Http(http) => &[(http.is_confirmed(), "http")],
-            Reader::Socks(socks) => &[(socks.is_confirmed(), "socks")],
-            Reader::DnsStream(dns) => &[(dns.is_confirmed(), "dns")],
-            Reader::Dns(dns) => &[(dns.is_confirmed(), "dns")],
-            Reader::Dhcp(dhcp) => &[(dhcp.is_confirmed(), "dhcp")],
-            Reader::Dtls(dtls) => &[(dtls.is_confirmed(), "dtls")],
-            Reader::OpenVpn(vpn) => &[(vpn.is_confirmed(), "openvpn"), (vpn.is_greeted(), "ssl")],
-            Reader::GoogleQuic(quic) => &[(quic.is_confirmed(), "gquic")],
-            Reader::Quic(quic) => &[(quic.is_confirmed(), "quic"), (quic.is_greeted(), "ssl")],
-            _ => &[],
-        };
-        for (confirmed, name) in services {
-            if *confirmed {
-                self.confirm(name);
-            }
+        for name in reader.services() {
+            self.confirm(name);
+        }
+        match &reader {
+            Reader::Http(http) => self.http_depth = http.depth(),
+            Reader::Http2(http) => self.http_depth = http.depth(),
+            _ => {}
         }
         reader
     }
@@ -299,10 +299,8 @@ impl Inspection {
             Reader::Probing(first) => first.unwrap_or_default(),
             _ => return self.handle_stream(context, memo, event, found),
         };
-        for (side, beginning) in [Side::Originator, Side::Responder]
-            .into_iter()
-            .zip(first.iter())
-        {
+        let sides = [Side::Originator, Side::Responder];
+        for (side, beginning) in sides.into_iter().zip(first.iter()) {
             match beginning {
                 Beginning::Gap(bytes) => {
                     let bytes = *bytes;
@@ -318,94 +316,17 @@ impl Inspection {
     }
 
     fn obey(&mut self, verdict: Verdict, context: Context<'_>, found: &mut Vec<Found>) {
-        // What is no HTTP after all, or turned from it, may turn to TLS.
-        let may_turn = match &self.reader {
-            Reader::Http(http) => http.is_tunnel() || verdict == Verdict::NotMine,
-            Reader::Socks(_) => true,
-            _ => false,
-        };
         match verdict {
-            Verdict::More => return,
+            Verdict::More => {}
             Verdict::Done => self.finish(context, found),
             Verdict::NotMine => drop(self.release()),
         }
-        if may_turn {
-            self.reader = Reader::Waiting(PIECES_UNTIL_TLS_MAX);
-        }
-    }
-}
-
-/// Whose the beginning of a flow is.
-enum Probed {
-    Open,
-    Tls,
-    Http,
-    OpenVpn,
-    Socks,
-    Nobodys,
-}
-
-/// What the beginnings of both sides and the next event say. What decided nothing is held.
-fn probe(first: &mut [Beginning; 2], event: StreamEvent<'_>) -> Probed {
-    match event {
-        StreamEvent::Data { side, bytes } => {
-            let Beginning::Bytes(held) = &mut first[side.index()] else {
-                return Probed::Open;
-            };
-            let before = held.len();
-            held.extend_from_slice(&bytes[..bytes.len().min(PROBE_BYTES_MAX)]);
-            let tls = TlsInspector::probe(side, held);
-            let probed = match (tls, HttpInspector::probe(side, held)) {
-                (Probe::Mine, _) => Probed::Tls,
-                (_, Probe::Mine) => Probed::Http,
-                (Probe::NotMine, Probe::NotMine) if SocksInspector::probe(side, held) => {
-                    Probed::Socks
-                }
-                (Probe::NotMine, Probe::NotMine) => match OpenVpnInspector::probe(side, held) {
-                    Probe::Mine => Probed::OpenVpn,
-                    Probe::Open => return Probed::Open,
-                    Probe::NotMine => Probed::Nobodys,
-                },
-                _ => return Probed::Open,
-            };
-            // The event itself is handed on.
-            held.truncate(before);
-            probed
-        }
-        StreamEvent::Gap { side, bytes } => {
-            first[side.index()] = Beginning::Gap(bytes);
-            match first {
-                [Beginning::Gap(_), Beginning::Gap(_)] => Probed::Nobodys,
-                _ => Probed::Open,
-            }
-        }
-        StreamEvent::End { .. } => Probed::Open,
     }
 }
 
 /// Protocols that turn to TLS do so early, after a greeting and a few commands.
 const PIECES_UNTIL_TLS_MAX: u8 = 32;
 
-/// So many datagrams may come before the first packet of QUIC with a long header, or the first
-/// hello of DTLS, which follows a dozen of STUN in WebRTC (RFC 8842).
-const DATAGRAMS_UNTIL_KNOWN_MAX: u8 = 32;
-
-/// No probe needs more of a stream's beginning than this.
-const PROBE_BYTES_MAX: usize = if TlsInspector::PROBE_BYTES > HttpInspector::PROBE_BYTES {
-    TlsInspector::PROBE_BYTES
-} else {
-    HttpInspector::PROBE_BYTES
-};
-
-/// Whether a flow between two DNS ports begins with an answer: the ports cannot say who asked.
-pub fn is_dns_answer_first(packet: &Packet, keyed: &Keyed, bytes: &[u8]) -> bool {
-    let dns = |port| is_dns_port(true, port);
-    let payload = || bytes.get(packet.payload.clone()).unwrap_or_default();
-    keyed.transport == Transport::Udp
-        && dns(keyed.src.port)
-        && dns(keyed.dst.port)
-        && !keyed.dst.addr.is_multicast()
-        && is_answer(payload())
-}
-#[cfg(test)]
-mod tests;
+/// A flow turns to another protocol within another so often at most: a proxy behind a proxy, and a
+/// tunnel within that.
+const TURNS_MAX: u8 = 4;

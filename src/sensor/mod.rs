@@ -13,6 +13,7 @@ mod inspection;
 mod known;
 mod neighbours;
 pub mod order;
+mod probing;
 pub mod settings;
 pub mod shard;
 mod software;

@@ -41,8 +41,6 @@ impl Chunk {
 pub(super) struct Taken {
     /// Bytes of the stream that belong to the message.
     pub(super) bytes: usize,
-    /// Bytes of content among them.
-    pub(super) content: u64,
     /// Whether the message is complete.
     pub(super) complete: bool,
     /// Whether a chunk's size was no number.
@@ -50,59 +48,68 @@ pub(super) struct Taken {
 }
 
 impl Body {
-    /// Passes over what of `bytes` belongs to the message.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> Taken {
+    /// Passes over what of `bytes` belongs to the message; `put` is given the content among it.
+    pub(super) fn take(&mut self, bytes: &[u8], put: impl FnMut(&[u8])) -> Taken {
+        let mut put = put;
         match self {
-            Body::UntilClose => Taken {
-                bytes: bytes.len(),
-                content: bytes.len() as u64,
-                ..Taken::default()
-            },
+            Body::UntilClose => {
+                put(bytes);
+                Taken {
+                    bytes: bytes.len(),
+                    ..Taken::default()
+                }
+            }
             Body::Length(left) => {
                 let content = (bytes.len() as u64).min(*left);
                 *left -= content;
+                put(&bytes[..content as usize]);
                 Taken {
                     bytes: content as usize,
-                    content,
                     complete: *left == 0,
                     bad_size: false,
                 }
             }
-            Body::Chunked(chunk) => take_chunks(chunk, bytes),
+            Body::Chunked(chunk) => take_chunks(chunk, bytes, put),
         }
     }
 
-    /// Passes over missing bytes, where they are content beyond doubt; whether they were, and
-    /// whether the message is complete.
-    pub(super) fn skip(&mut self, bytes: u64) -> Option<bool> {
+    /// Passes over missing bytes; how many are content beyond doubt, and whether the message is
+    /// complete with them.
+    pub(super) fn skip(&mut self, bytes: u64) -> (u64, bool) {
         match self {
-            Body::UntilClose => Some(false),
-            Body::Length(left) if *left >= bytes => {
-                *left -= bytes;
-                Some(*left == 0)
+            Body::UntilClose => (bytes, false),
+            Body::Length(left) => {
+                let content = bytes.min(*left);
+                *left -= content;
+                (content, *left == 0)
             }
-            Body::Chunked(Chunk::Data(left)) if *left > bytes => {
-                *left -= bytes;
-                Some(false)
+            Body::Chunked(chunk) => {
+                let left = match chunk {
+                    Chunk::Data(left) => *left,
+                    _ => 0,
+                };
+                let content = bytes.min(left);
+                if content > 0 {
+                    *chunk = match left - content {
+                        0 => Chunk::DataEnd,
+                        left => Chunk::Data(left),
+                    };
+                }
+                (content, false)
             }
-            Body::Chunked(chunk @ Chunk::Data(_)) if *chunk == Chunk::Data(bytes) => {
-                *chunk = Chunk::DataEnd;
-                Some(false)
-            }
-            Body::Length(_) | Body::Chunked(_) => None,
         }
     }
 }
 
-fn take_chunks(chunk: &mut Chunk, bytes: &[u8]) -> Taken {
+fn take_chunks(chunk: &mut Chunk, bytes: &[u8], mut put: impl FnMut(&[u8])) -> Taken {
     let mut taken = Taken::default();
     while let Some(&byte) = bytes.get(taken.bytes) {
         if let Chunk::Data(left) = chunk {
-            let rest = (bytes.len() - taken.bytes) as u64;
-            let content = rest.min(*left);
+            let rest = bytes.get(taken.bytes..).unwrap_or_default();
+            let content = (rest.len() as u64).min(*left);
             *left -= content;
             taken.bytes += content as usize;
-            taken.content += content;
+            put(&rest[..content as usize]);
             if *left == 0 {
                 *chunk = Chunk::DataEnd;
             }

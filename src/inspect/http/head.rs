@@ -25,6 +25,8 @@ pub(super) struct StatusLine<'a> {
     pub(super) version: Option<Version>,
     pub(super) code: u16,
     pub(super) reason: Option<&'a [u8]>,
+    /// Whether the name is not in capitals, as it should be.
+    pub(super) lowercase: bool,
 }
 
 /// Whether `byte` may be part of a method (RFC 9110, section 5.6.2).
@@ -79,6 +81,15 @@ impl<'a> RequestLine<'a> {
         })
     }
 
+    /// Whether nothing else looks like it: a known version, and a method in capitals.
+    pub(super) fn is_sure(&self) -> bool {
+        let capitals = self
+            .method
+            .iter()
+            .all(|b| b.is_ascii_uppercase() || *b == b'-');
+        capitals && !self.target.is_empty() && matches!(self.version, Some([1, 0 | 1]))
+    }
+
     /// Whether the line is all of the request: HTTP/0.9 knows no fields.
     pub(super) fn is_simple(&self) -> bool {
         self.version == Some([0, 9])
@@ -103,7 +114,15 @@ impl<'a> StatusLine<'a> {
             version,
             code: if digits { number(code) } else { 0 },
             reason,
+            lowercase: name != b"HTTP/",
         })
+    }
+}
+
+impl StatusLine<'_> {
+    /// Whether nothing else looks like it: a known version, and a code of a known class.
+    pub(super) fn is_sure(&self) -> bool {
+        matches!(self.version, Some([1, 0 | 1])) && matches!(self.code, 100..=599)
     }
 }
 

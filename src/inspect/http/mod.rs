@@ -1,17 +1,30 @@
 //! From a TCP stream to HTTP/1 transactions, as Zeek's `http.log` tells them.
 //!
-//! It does not look into content: that is counted as it was transferred, neither decompressed nor
-//! kept. It does not read what follows a CONNECT or an upgrade ([`HttpInspector::is_tunnel`]), and
-//! gives up a direction at a gap that is not within content of known length. Holds at most one
-//! head a direction ([`Limits::http_head_bytes_max`]), and as much of the requests that wait
+//! Content is counted and recognised, and never kept. What follows a CONNECT or an upgrade is left
+//! to others ([`HttpInspector::is_tunnel`]). Behind a gap that is not within content, and behind
+//! what is no head, a direction is read on from the next line that begins a message. Holds at most
+//! one head a direction ([`Limits::http_head_bytes_max`]), and as much of the requests that wait
 //! ([`Limits::http_pending_max`]).
 //!
 //! [`Limits::http_head_bytes_max`]: crate::limits::Limits::http_head_bytes_max
 //! [`Limits::http_pending_max`]: crate::limits::Limits::http_pending_max
 
 mod body;
+mod content;
+mod direction;
+mod frame;
+mod framing;
+mod gzip_header;
 mod head;
+mod hpack;
+mod http2;
+mod huffman;
+mod inflate;
+mod mime;
+mod multipart;
+mod prefix_code;
 mod transaction;
+mod websocket;
 
 #[cfg(test)]
 mod tests;
@@ -20,14 +33,15 @@ use crate::flow::stream::StreamEvent;
 use crate::inspect::{Context, Found, StreamInspector, Verdict};
 use crate::net::Side;
 use crate::observe::HttpTransaction;
-use crate::time::Timestamp;
 use crate::weird::Weird;
-use body::Body;
-use head::{RequestLine, StatusLine};
+use direction::{Direction, Phase, Scan, begins_alike};
+use head::RequestLine;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 pub use crate::inspect::tls::Probe;
+pub use http2::Http2Inspector;
+pub use websocket::WebSocketFrames;
 
 /// The HTTP inspector of one TCP flow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,72 +62,12 @@ pub struct HttpInspector {
     simple: bool,
     /// What follows is another protocol.
     tunnel: bool,
-}
-
-/// One direction of the stream.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Direction {
-    phase: Phase,
-    /// The head that is not whole yet.
-    head: Vec<u8>,
-    /// The moment its first line was whole.
-    line_at: Option<Timestamp>,
-    /// Bytes of the current message's content so far.
-    content: u64,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-enum Phase {
-    #[default]
-    Head,
-    Body(Body),
-    /// Nothing more will be read.
-    Over,
-}
-
-/// What a search for the end of a head gave.
-enum Scan {
-    Open,
-    /// So many bytes are the head.
-    Whole(usize),
-    Bad,
-}
-
-impl Direction {
-    /// Looks for the head's end in `head`, of which the first `scanned` bytes hold none.
-    fn scan(&mut self, at: Timestamp, side: Side, head: &[u8], scanned: usize) -> Scan {
-        if self.line_at.is_none() {
-            let fits = match side {
-                Side::Originator => head.first().is_none_or(|byte| head::is_token(*byte)),
-                Side::Responder => begins_alike(head, b"HTTP/"),
-            };
-            if !fits {
-                return Scan::Bad;
-            }
-            let unseen = head.get(scanned..).unwrap_or_default();
-            if !unseen.contains(&b'\n') {
-                return Scan::Open;
-            }
-            self.line_at = Some(at);
-            let (line, rest) = head::first_line(head);
-            match side {
-                Side::Originator => match RequestLine::read(line) {
-                    Some(line) if line.is_simple() => return Scan::Whole(head.len() - rest.len()),
-                    Some(_) => {}
-                    None => return Scan::Bad,
-                },
-                Side::Responder if StatusLine::read(line).is_none() => return Scan::Bad,
-                Side::Responder => {}
-            }
-        }
-        head::end(head, scanned).map_or(Scan::Open, Scan::Whole)
-    }
-}
-
-/// Whether `bytes` and `name` are equal as far as both go, in either case as in Zeek.
-fn begins_alike(bytes: &[u8], name: &[u8]) -> bool {
-    let mut pairs = bytes.iter().zip(name);
-    pairs.all(|(byte, other)| byte.eq_ignore_ascii_case(other))
+    /// The latest request's content ended within a response's head.
+    overlap: bool,
+    /// What follows are WebSocket frames.
+    websocket: bool,
+    /// So many bytes at the end of the latest event are that protocol's.
+    unread: usize,
 }
 
 impl HttpInspector {
@@ -137,8 +91,11 @@ impl HttpInspector {
             .take_while(|byte| head::is_token(**byte))
             .count();
         // `PRI * HTTP/2.0` is how HTTP/2 begins (RFC 9113, section 3.4).
+        const HTTP2: &[u8] = b"PRI * ";
         match first.get(method_len) {
-            Some(b' ' | b'\t') if method_len > 0 && !first.starts_with(b"PRI * ") => Probe::Mine,
+            _ if first.starts_with(HTTP2) => Probe::NotMine,
+            _ if HTTP2.starts_with(first) => Probe::Open,
+            Some(b' ' | b'\t') if method_len > 0 => Probe::Mine,
             None if method_len < HttpInspector::PROBE_BYTES => Probe::Open,
             _ => Probe::NotMine,
         }
@@ -167,6 +124,42 @@ impl HttpInspector {
         self.tunnel
     }
 
+    /// How many of the latest event's bytes were left, being another protocol's.
+    pub fn unread_bytes(&self) -> usize {
+        self.unread
+    }
+
+    /// Whether the flow turned to a WebSocket.
+    pub fn is_websocket(&self) -> bool {
+        self.tunnel && self.websocket
+    }
+
+    /// An inspector of what follows `depth` transactions of the same flow.
+    pub fn behind(depth: u32) -> HttpInspector {
+        HttpInspector {
+            depth,
+            ..HttpInspector::default()
+        }
+    }
+
+    /// Transactions so far, those before this inspector among them.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
+    /// A request line without a version is all of a request (HTTP/0.9), unless fields follow
+    /// before the response begins, which now does.
+    fn release_simple(&mut self, context: Context<'_>, found: &mut Vec<Found>) {
+        let direction = &self.directions[Side::Originator.index()];
+        let open = direction.phase == Phase::Head && direction.line_at.is_some();
+        if open && self.pending.is_empty() && self.answered.is_none() {
+            let line = RequestLine::read(head::first_line(&direction.head).0);
+            if line.is_some_and(|line| line.is_simple()) {
+                self.cut_head(context, Side::Originator, found);
+            }
+        }
+    }
+
     /// Takes the bytes that follow in one direction.
     fn data(
         &mut self,
@@ -179,13 +172,18 @@ impl HttpInspector {
             let direction = &mut self.directions[side.index()];
             match &mut direction.phase {
                 Phase::Over => break,
-                Phase::Head => match self.read_head(context, side, bytes, found) {
-                    Ok(rest) => bytes = rest,
-                    Err(verdict) => return verdict,
-                },
+                Phase::Head => {
+                    if side == Side::Responder && direction.head.is_empty() {
+                        self.release_simple(context, found);
+                    }
+                    match self.read_head(context, side, bytes, found) {
+                        Ok(rest) => bytes = rest,
+                        Err(verdict) => return verdict,
+                    }
+                }
                 Phase::Body(body) => {
-                    let taken = body.take(bytes);
-                    direction.content = direction.content.saturating_add(taken.content);
+                    let content = &mut direction.content;
+                    let taken = body.take(bytes, |bytes| content.take(bytes));
                     bytes = bytes.get(taken.bytes..).unwrap_or_default();
                     if taken.bad_size {
                         found.push(Found::Weird(Weird::HttpBadChunkSize, Default::default()));
@@ -194,8 +192,10 @@ impl HttpInspector {
                         self.complete(side, found);
                     }
                 }
+                Phase::Lost { .. } => bytes = direction.seek(context.at, side, bytes),
             }
         }
+        self.unread = if self.tunnel { bytes.len() } else { 0 };
         self.verdict()
     }
 
@@ -247,18 +247,19 @@ impl HttpInspector {
             }
             Scan::Bad if !self.confirmed => Err(Verdict::NotMine),
             Scan::Bad if self.simple && side == Side::Responder => {
-                self.handle_bare_response(context.at, before as u64);
+                self.handle_bare_response(context.at, &whole[..before]);
                 Ok(bytes)
             }
             Scan::Bad => {
-                let weird = match side {
-                    Side::Originator => Weird::HttpBadRequest,
-                    Side::Responder => Weird::HttpBadReply,
-                };
-                found.push(Found::Weird(weird, Default::default()));
+                found.push(Found::Weird(bad_head(side), Default::default()));
                 direction.line_at = None;
-                self.give_up(context, side, found);
-                Err(self.verdict())
+                self.cut_message(context, side, found);
+                // The line itself begins nothing.
+                let end = bytes.iter().position(|byte| *byte == b'\n');
+                self.directions[side.index()].phase = Phase::Lost {
+                    long: end.is_none(),
+                };
+                Ok(end.and_then(|end| bytes.get(end + 1..)).unwrap_or_default())
             }
             Scan::Open => {
                 if before == 0 {
@@ -287,15 +288,49 @@ impl HttpInspector {
         }
     }
 
-    /// Nothing more of `side` will be read: what it began is as complete as it gets.
-    fn give_up(&mut self, context: Context<'_>, side: Side, found: &mut Vec<Found>) {
+    /// What `side` began is as complete as it gets.
+    fn cut_message(&mut self, context: Context<'_>, side: Side, found: &mut Vec<Found>) {
         self.cut_head(context, side, found);
         if side == Side::Originator {
-            self.note_request_len();
+            self.note_request_content();
         } else {
             self.tell_answered(found);
         }
+    }
+
+    /// Nothing more of `side` will be read.
+    fn give_up(&mut self, context: Context<'_>, side: Side, found: &mut Vec<Found>) {
+        self.cut_message(context, side, found);
         self.directions[side.index()].phase = Phase::Over;
+    }
+
+    /// Bytes of `side` are missing.
+    fn gap(&mut self, context: Context<'_>, side: Side, bytes: u64, found: &mut Vec<Found>) {
+        let direction = &mut self.directions[side.index()];
+        let (inside, complete) = match &mut direction.phase {
+            Phase::Over => return,
+            Phase::Body(body) => body.skip(bytes),
+            Phase::Head | Phase::Lost { .. } => (0, false),
+        };
+        direction.content.skip(inside);
+        if complete {
+            self.complete(side, found);
+        }
+        if inside < bytes {
+            self.cut_message(context, side, found);
+            let direction = &mut self.directions[side.index()];
+            direction.head.clear();
+            direction.line_at = None;
+            direction.phase = Phase::Lost { long: false };
+        }
+    }
+}
+
+/// What is odd about what is no head of `side`.
+fn bad_head(side: Side) -> Weird {
+    match side {
+        Side::Originator => Weird::HttpBadRequest,
+        Side::Responder => Weird::HttpBadReply,
     }
 }
 
@@ -308,21 +343,7 @@ impl StreamInspector for HttpInspector {
     ) -> Verdict {
         match event {
             StreamEvent::Data { side, bytes } => return self.data(context, side, bytes, found),
-            StreamEvent::Gap { side, bytes } => {
-                let direction = &mut self.directions[side.index()];
-                let skipped = match &mut direction.phase {
-                    Phase::Body(body) => body.skip(bytes),
-                    Phase::Head | Phase::Over => None,
-                };
-                if skipped.is_some() {
-                    direction.content = direction.content.saturating_add(bytes);
-                }
-                match skipped {
-                    Some(true) => self.complete(side, found),
-                    Some(false) => {}
-                    None => self.give_up(context, side, found),
-                }
-            }
+            StreamEvent::Gap { side, bytes } => self.gap(context, side, bytes, found),
             StreamEvent::End { side } => self.give_up(context, side, found),
         }
         self.verdict()

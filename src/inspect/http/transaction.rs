@@ -2,7 +2,9 @@
 //!
 //! A string of a transaction is kept as far as a log would show it.
 
-use super::body::{Body, Chunk};
+use super::body::Body;
+use super::content::{Content, ContentFields};
+use super::framing::Framing;
 use super::head::{self, RequestLine, StatusLine, Version};
 use super::{HttpInspector, Phase};
 use crate::inspect::{Context, Found};
@@ -10,7 +12,7 @@ use crate::net::Side;
 use crate::observe::HttpTransaction;
 use crate::time::Timestamp;
 use crate::weird::Weird;
-use bstr::{BString, ByteSlice};
+use bstr::BString;
 
 /// Zeek's `HTTP::proxy_headers`.
 const PROXY_HEADERS: [&str; 7] = [
@@ -30,42 +32,6 @@ const TEXT_BYTES_MAX: usize = 4096;
 /// Headers of proxies that are kept of a request: more than any chain of proxies adds.
 const PROXIED_MAX: usize = 32;
 
-/// What a head says of the content behind it.
-#[derive(Default)]
-struct Framing {
-    length: Option<u64>,
-    chunked: bool,
-}
-
-impl Framing {
-    /// Notes a field that frames content, as Zeek reads it: of a list the first counts, and a
-    /// length that is no number is 0.
-    fn note(&mut self, version: Option<Version>, name: &[u8], value: &[u8]) {
-        let word = value
-            .split(|b| matches!(b, b' ' | b'\t' | b',' | b';'))
-            .next();
-        let word = word.unwrap_or_default();
-        if name.eq_ignore_ascii_case(b"content-length") {
-            let number = word.to_str().ok().and_then(|word| word.parse::<i64>().ok());
-            self.length = match number {
-                Some(number) => u64::try_from(number).ok(),
-                None => Some(0),
-            };
-        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            self.chunked = version == Some([1, 1]) && word.eq_ignore_ascii_case(b"chunked");
-        }
-    }
-
-    /// The content that is framed; none where nothing says that there is any.
-    fn body(&self) -> Option<Body> {
-        match (self.chunked, self.length) {
-            (true, _) => Some(Body::Chunked(Chunk::START)),
-            (false, Some(0) | None) => None,
-            (false, Some(length)) => Some(Body::Length(length)),
-        }
-    }
-}
-
 impl HttpInspector {
     /// Takes a head with its first line, which was seen to be one.
     pub(super) fn handle_head(
@@ -76,7 +42,6 @@ impl HttpInspector {
         found: &mut Vec<Found>,
     ) {
         let direction = &mut self.directions[side.index()];
-        direction.content = 0;
         let at = direction.line_at.take().unwrap_or(context.at);
         let (line, lines) = head::first_line(head);
         match side {
@@ -103,6 +68,7 @@ impl HttpInspector {
     ) {
         self.confirmed = true;
         self.simple |= line.is_simple();
+        self.note_version(Side::Originator, line.version, found);
         let limits = context.limits;
         let waiting: usize = self.pending.iter().map(|request| size(request)).sum();
         if self.pending.len() >= limits.http_pending_max || waiting >= limits.http_head_bytes_max {
@@ -115,11 +81,13 @@ impl HttpInspector {
         let mut transaction = self.open(at);
         transaction.method = Some(kept(line.method));
         transaction.uri = Some(kept(&head::unescape(line.target)));
-        let mut framing = Framing::default();
+        let (mut framing, mut content) = (Framing::default(), ContentFields::default());
         head::fields(lines, |name, value| {
             framing.note(line.version, name, value);
+            content.note(name, value);
             note_field(&mut transaction, name, value);
         });
+        self.directions[Side::Originator.index()].content = Content::new(content);
         self.request_depth = transaction.trans_depth;
         self.pending.push_back(transaction);
         match framing.body() {
@@ -136,19 +104,35 @@ impl HttpInspector {
         found: &mut Vec<Found>,
     ) {
         self.confirmed = true;
-        let mut framing = Framing::default();
+        if line.lowercase {
+            found.push(Found::Weird(Weird::HttpLowercaseName, Default::default()));
+        }
+        self.note_version(Side::Responder, line.version, found);
+        let (mut framing, mut content) = (Framing::default(), ContentFields::default());
         let mut server = None;
         head::fields(lines, |name, value| {
             framing.note(line.version, name, value);
+            content.note(name, value);
             if name.eq_ignore_ascii_case(b"server") {
                 server = Some(kept(value));
             }
+            let upgrade = name.eq_ignore_ascii_case(b"upgrade");
+            self.websocket |= upgrade && value.eq_ignore_ascii_case(b"websocket");
         });
+        if std::mem::take(&mut self.overlap) && content.has_filename() {
+            found.push(Found::Weird(Weird::HttpMissingEntity, Default::default()));
+        }
+        self.directions[Side::Responder.index()].content = Content::new(content);
         let mut transaction = self.answer(at);
         transaction.server = server;
         transaction.version = line.version.map(version_name);
         transaction.status_code = Some(line.code);
         transaction.status_msg = Some(kept(line.reason.unwrap_or(b"<empty>")));
+        let empty = !framing.chunked && framing.length == Some(0);
+        let body = framing.body();
+        if line.code == 206 {
+            found.extend(framing.range_oddity());
+        }
         let informational = matches!(line.code, 100..=199);
         if informational {
             transaction.info_code = transaction.status_code;
@@ -163,9 +147,8 @@ impl HttpInspector {
         self.tunnel = line.code == 101 || is("CONNECT") && matches!(line.code, 200..=299);
         // RFC 9112, section 6.3.
         let bare = self.tunnel || informational || is("HEAD") || matches!(line.code, 204 | 304);
-        let empty = !framing.chunked && framing.length == Some(0);
         self.answered = Some(transaction);
-        match framing.body() {
+        match body {
             _ if bare || empty => self.complete(Side::Responder, found),
             body => {
                 let body = body.unwrap_or(Body::UntilClose);
@@ -174,8 +157,17 @@ impl HttpInspector {
         }
     }
 
-    /// A response of HTTP/0.9 began `content` bytes ago: all of it is content.
-    pub(super) fn handle_bare_response(&mut self, at: Timestamp, content: u64) {
+    /// Notes the version of a message, which is as a rule that of the one before.
+    fn note_version(&mut self, side: Side, version: Option<Version>, found: &mut Vec<Found>) {
+        let known = &mut self.directions[side.index()].version;
+        if known.is_some() && version.is_some() && *known != version {
+            found.push(Found::Weird(Weird::HttpVersionMismatch, Default::default()));
+        }
+        *known = version.or(*known);
+    }
+
+    /// A response of HTTP/0.9 began with these bytes: all of it is content.
+    pub(super) fn handle_bare_response(&mut self, at: Timestamp, first: &[u8]) {
         let mut transaction = self.answer(at);
         transaction.version = Some(version_name([0, 9]));
         transaction.status_code = Some(0);
@@ -184,7 +176,8 @@ impl HttpInspector {
         let direction = &mut self.directions[Side::Responder.index()];
         direction.phase = Phase::Body(Body::UntilClose);
         direction.line_at = None;
-        direction.content = content;
+        direction.content = Content::default();
+        direction.content.take(first);
     }
 
     /// A new transaction.
@@ -205,8 +198,12 @@ impl HttpInspector {
 
     /// A message of `side` is complete.
     pub(super) fn complete(&mut self, side: Side, found: &mut Vec<Found>) {
+        let odd = self.directions[side.index()].content.complete();
+        let weird = |weird| Found::Weird(weird, Default::default());
+        found.extend(odd.into_iter().map(weird));
         if side == Side::Originator {
-            self.note_request_len();
+            self.note_request_content();
+            self.overlap = self.directions[Side::Responder.index()].line_at.is_some();
         } else {
             let status = self
                 .answered
@@ -220,22 +217,25 @@ impl HttpInspector {
         self.directions[side.index()].phase = Phase::Head;
     }
 
-    /// Lets the latest request know how much content it had so far.
-    pub(super) fn note_request_len(&mut self) {
-        let content = self.directions[Side::Originator.index()].content;
+    /// Lets the latest request know what content it had so far.
+    pub(super) fn note_request_content(&mut self) {
+        let content = &self.directions[Side::Originator.index()].content;
         let latest = self.pending.back_mut().or(self.answered.as_mut());
         if let Some(request) = latest.filter(|one| one.trans_depth == self.request_depth) {
-            request.request_body_len = content;
+            request.request_body_len = content.len();
+            request.files[Side::Originator.index()] = content.files();
         }
     }
 
     /// Tells the transaction whose response is over.
     pub(super) fn tell_answered(&mut self, found: &mut Vec<Found>) {
         if self.answered.is_some() {
-            self.note_request_len();
+            self.note_request_content();
         }
         if let Some(mut transaction) = self.answered.take() {
-            transaction.response_body_len = self.directions[Side::Responder.index()].content;
+            let content = &self.directions[Side::Responder.index()].content;
+            transaction.response_body_len = content.len();
+            transaction.files[Side::Responder.index()] = content.files();
             found.push(Found::Http(transaction));
         }
     }
@@ -250,13 +250,13 @@ impl HttpInspector {
 
     /// Tells the requests that wait, without a response.
     pub(super) fn tell_pending(&mut self, found: &mut Vec<Found>) {
-        self.note_request_len();
+        self.note_request_content();
         found.extend(self.pending.drain(..).map(Found::Http));
     }
 }
 
 /// What of `bytes` is kept.
-fn kept(bytes: &[u8]) -> BString {
+pub(super) fn kept(bytes: &[u8]) -> BString {
     bytes.get(..TEXT_BYTES_MAX).unwrap_or(bytes).into()
 }
 
@@ -265,7 +265,7 @@ fn version_name([major, minor]: Version) -> Box<str> {
 }
 
 /// Notes a field of a request that a column shows; of several the last.
-fn note_field(transaction: &mut HttpTransaction, name: &[u8], value: &[u8]) {
+pub(super) fn note_field(transaction: &mut HttpTransaction, name: &[u8], value: &[u8]) {
     let is = |field: &str| name.eq_ignore_ascii_case(field.as_bytes());
     let column = if is("host") {
         &mut transaction.host

@@ -1,8 +1,10 @@
 //! Flows that begin as another protocol and turn to TLS.
 
+mod turns;
+
 use super::*;
 use crate::limits::Limits;
-use crate::net::{Endpoint, Uid};
+use crate::net::{Endpoint, Transport, Uid};
 use crate::observe::TlsSession;
 use crate::time::Timestamp;
 use Side::{Originator, Responder};

@@ -1,5 +1,10 @@
+mod content;
+mod http2;
+mod inflate;
+
 use super::*;
 use crate::limits::Limits;
+use crate::time::Timestamp;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -156,6 +161,7 @@ fn a_transaction_has_every_column_of_its_heads() {
         info_msg: Some("Continue".into()),
         username: Some("alice".into()),
         proxied: vec!["VIA -> 1.1 p".into()],
+        files: Default::default(),
     };
     assert_eq!(told.transactions, [expected]);
     assert_eq!((told.weirds, told.confirmed), (vec![], true));
@@ -289,11 +295,11 @@ fn connect_and_upgrades_are_tunnels() {
 }
 
 #[test]
-fn gaps_within_content_are_counted_and_others_end_a_direction() {
+fn gaps_within_content_are_counted_and_behind_others_the_next_message_is_found() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nabc";
     for (gap, behind, expected) in [
         (97, OK, ["1 GET /a 200 0/100", "2 GET /a 200 0/3"]),
-        (98, OK, ["1 GET /a 200 0/3", "2 GET /a - 0/0"]),
+        (98, OK, ["1 GET /a 200 0/100", "2 GET /a 200 0/3"]),
     ] {
         let steps = [
             data(O, GET),
@@ -319,7 +325,76 @@ fn gaps_within_content_are_counted_and_others_end_a_direction() {
         data(R, OK),
         data(R, OK),
     ];
-    assert_eq!(summaries(&steps), ["1 GET /a 200 0/3", "2 - - 200 0/3"]);
+    assert_eq!(summaries(&steps), ["1 GET /a 200 0/3", "2 GET /a 200 0/3"]);
+    let steps = [
+        data(O, GET),
+        Step::Gap(R, 10),
+        data(R, "rest: of a head\r\n\r\nHTTP/1.1 is the version\r\n"),
+        data(R, OK),
+    ];
+    assert_eq!(summaries(&steps), ["1 GET /a 200 0/3"]);
+}
+
+#[test]
+fn what_is_no_head_hides_no_later_message() {
+    let told = play(&[
+        data(O, GET),
+        data(O, "\0\0\0 nonsense\r\n"),
+        data(O, GET),
+        data(R, OK),
+        data(R, OK),
+    ]);
+    assert_eq!(told.weirds, [Weird::HttpBadRequest]);
+    assert_eq!(told.transactions.len(), 2);
+    assert_eq!(summary(&told.transactions[1]), "2 GET /a 200 0/3");
+}
+
+#[test]
+fn a_request_without_version_may_have_fields() {
+    let told = play(&[
+        data(O, "GET /\r\nUser-Agent: script\r\n\r\n"),
+        data(R, "<html>"),
+        Step::End(R),
+    ]);
+    let user_agent = told.transactions[0].user_agent.as_ref();
+    assert_eq!(
+        user_agent.map(|agent| agent.to_string()).as_deref(),
+        Some("script")
+    );
+}
+
+#[test]
+fn oddities_of_heads_are_told() {
+    let response = |head: &str| format!("HTTP/1.1 {head}\r\nContent-Length: 3\r\n\r\nabc");
+    for (responses, expected) in [
+        (
+            vec!["http/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".into()],
+            Weird::HttpLowercaseName,
+        ),
+        (
+            vec![
+                response("200 OK"),
+                response("200 OK").replace("/1.1", "/1.0"),
+            ],
+            Weird::HttpVersionMismatch,
+        ),
+        (
+            vec![response("206 P\r\nContent-Range: bytes 0-8/9")],
+            Weird::HttpRangeNotLength,
+        ),
+        (
+            vec![response("206 P\r\nContent-Range: bytes a-b/c")],
+            Weird::HttpRangeMalformed,
+        ),
+    ] {
+        let responses = responses
+            .iter()
+            .flat_map(|text| [data(O, GET), data(R, text)]);
+        let told = play(&responses.collect::<Vec<_>>());
+        assert_eq!(told.weirds, [expected]);
+    }
+    let fine = response("206 P\r\nContent-Range: bytes 6-8/9");
+    assert_eq!(play(&[data(O, GET), data(R, &fine)]).weirds, []);
 }
 
 #[test]
@@ -441,6 +516,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         "\r\n",
         "A: b\r\n",
         "HTTP/",
+        "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 9\r\n\r\n\x1f\u{8b}",
+        "POST / HTTP/1.1\r\nContent-Length: 30\r\nContent-Type: multipart/x; boundary=b\r\n\r\n",
+        "--b\r\n\r\nabc\r\n--b--",
         "x",
     ]);
     let bytes = prop_oneof![
