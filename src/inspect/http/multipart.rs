@@ -175,6 +175,8 @@ impl Multipart {
     /// Notes a line of a part's head.
     fn note(&mut self, line: &[u8]) {
         let Some((name, value)) = line.split_once_str(":") else {
+            // As in Zeek, the head ends with it.
+            self.place = Place::File;
             return self.note_oddity(Weird::HttpNestedHeadCut);
         };
         if name.eq_ignore_ascii_case(b"content-disposition") {

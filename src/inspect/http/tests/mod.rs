@@ -364,6 +364,17 @@ fn a_request_without_version_may_have_fields() {
 }
 
 #[test]
+fn a_request_without_version_ends_where_a_response_begins() {
+    let steps = [
+        data(R, "HTTP/1.1 100 Go\r\n\r\n"),
+        data(O, "GET /old\r\n"),
+        data(R, "no head\r\n"),
+        data(O, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n"),
+    ];
+    assert_eq!(summaries(&steps), ["1 - - 100 0/0", "2 GET /old - 0/0"]);
+}
+
+#[test]
 fn oddities_of_heads_are_told() {
     let response = |head: &str| format!("HTTP/1.1 {head}\r\nContent-Length: 3\r\n\r\nabc");
     for (responses, expected) in [
