@@ -52,6 +52,7 @@ pub mod limits;
 pub mod net;
 pub mod observe;
 pub mod packet;
+pub mod profile;
 pub mod record;
 pub mod run;
 pub mod sensor;
