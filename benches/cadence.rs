@@ -40,7 +40,7 @@ fn main() {
     let mut first = Series::default();
     events(20, 0)
         .into_iter()
-        .for_each(|event| drop(first.handle_event(event)));
+        .for_each(|event| _ = first.handle_event(event));
     black_box(first.reading(&templates));
     println!(
         "templates: {:.1} ms once",
@@ -54,9 +54,9 @@ fn main() {
             series = Series::default();
             events
                 .iter()
-                .for_each(|event| drop(series.handle_event(*event)));
+                .for_each(|event| _ = series.handle_event(*event));
         }) / events.len() as f64;
-        let look_ns = minimum(|| drop(black_box(series.reading(&templates))));
+        let look_ns = minimum(|| _ = black_box(series.reading(&templates)));
         let reading = series.reading(&templates).expect("there are gaps enough");
         println!(
             "jitter {jitter:>2} %, {:>2} in ten irregular: {event_ns:4.0} ns an event, {:6.1} µs a \

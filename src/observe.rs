@@ -3,6 +3,8 @@
 //! An [`Observation`] is owned, small and serialisable; whoever changes its shape raises
 //! [`VERSION`].
 
+pub mod profile;
+
 use crate::net::{Endpoint, Mac, Side, Transport, Uid};
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;

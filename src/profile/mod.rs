@@ -4,3 +4,4 @@
 //! of a key is counts, so a profile's size does not grow with what it counted.
 
 pub mod cadence;
+pub mod shape;
