@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// The version of the observation's shape.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 
 /// One fact about one flow at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +56,10 @@ pub enum Fact {
     Quic(Box<QuicSession>),
     /// An HTTP request and its response.
     Http(Box<HttpTransaction>),
+    /// A flow's shape in time: at its end, or while it is open.
+    Profile(Box<profile::FlowProfile>),
+    /// An exchange began, and was answered or passed over by the next.
+    Exchange(Box<profile::Exchange>),
     /// An anomaly.
     Weird(Box<WeirdSeen>),
 }

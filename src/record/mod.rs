@@ -8,6 +8,7 @@ pub mod conn;
 pub mod dns;
 pub mod http;
 pub mod notice;
+pub mod profile;
 pub mod quic;
 pub mod ssl;
 pub mod stats;
@@ -23,6 +24,7 @@ pub use conn::ConnRow;
 pub use dns::DnsRow;
 pub use http::HttpRow;
 pub use notice::NoticeRow;
+pub use profile::ProfileRow;
 pub use quic::QuicRow;
 pub use ssl::SslRow;
 pub use stats::StatsRow;
@@ -136,6 +138,10 @@ pub enum List<'a> {
     Addrs(&'a [IpAddr]),
     /// Intervals of whole seconds.
     Seconds(&'a [u32]),
+    /// Counts.
+    Counts(&'a [u32]),
+    /// Intervals.
+    Spans(&'a [Span]),
 }
 
 impl<'a> List<'a> {
@@ -157,6 +163,8 @@ impl<'a> List<'a> {
             List::Texts(texts) => texts.len(),
             List::Addrs(addrs) => addrs.len(),
             List::Seconds(seconds) => seconds.len(),
+            List::Counts(counts) => counts.len(),
+            List::Spans(spans) => spans.len(),
         }
     }
 
@@ -174,6 +182,8 @@ impl<'a> List<'a> {
             List::Seconds(seconds) => {
                 Value::Interval(Span::from_secs(i64::from(*seconds.get(index)?)))
             }
+            List::Counts(counts) => count(*counts.get(index)?),
+            List::Spans(spans) => Value::Interval(*spans.get(index)?),
         })
     }
 }
@@ -193,6 +203,8 @@ pub enum Record {
     Quic(QuicRow),
     /// An HTTP transaction, for `http.log`.
     Http(HttpRow),
+    /// A flow's shape in time, for `profile.log`.
+    Profile(ProfileRow),
     /// An anomaly, for `weird.log`.
     Weird(WeirdRow),
     /// An alert in one line, for `notice.log`.
@@ -203,13 +215,14 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 9] = [
+    pub const SCHEMAS: [&'static Schema; 10] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
         &dns::SCHEMA,
         &quic::SCHEMA,
         &http::SCHEMA,
+        &profile::SCHEMA,
         &weird::SCHEMA,
         &notice::SCHEMA,
         &stats::SCHEMA,
@@ -224,6 +237,7 @@ impl Record {
             Record::Dns(row) => row,
             Record::Quic(row) => row,
             Record::Http(row) => row,
+            Record::Profile(row) => row,
             Record::Weird(row) => row,
             Record::Notice(row) => row.as_ref(),
             Record::Stats(row) => row.as_ref(),

@@ -2,9 +2,11 @@
 //! can be.
 
 use super::{
-    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, StatsRow, WeirdRow, X509Row,
+    ConnRow, DnsRow, HttpRow, NoticeRow, ProfileRow, QuicRow, Record, SslRow, StatsRow, WeirdRow,
+    X509Row,
 };
-use crate::net::{Endpoint, Mac, Transport, Uid};
+use crate::net::{Endpoint, Mac, Side, Transport, Uid};
+use crate::observe::profile::{First, FlowProfile};
 use crate::observe::{
     Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, HttpTransaction, QuicSession,
     SideTally, TlsSession, WeirdSeen,
@@ -163,6 +165,26 @@ fn quic() -> QuicSession {
     }
 }
 
+fn profile() -> FlowProfile {
+    let first = |side, len| First { at: AT, side, len };
+    FlowProfile {
+        age: Span::from_secs(600),
+        open: true,
+        rtt: Some(Span::from_millis(20)),
+        first: vec![first(Side::Originator, 512), first(Side::Responder, 122)],
+        inverted_share: Some(0.25),
+        pcr: Some(-0.5),
+        irregularity: Some(0.125),
+        gap_log_sd: Some(0.75),
+        pings: 12,
+        ping_gaps: vec![(38, 10), (39, 1)],
+        late_bytes: Some(24),
+        fins: [Some(Side::Responder), Some(Side::Originator)],
+        reset_by: Some(Side::Originator),
+        ..FlowProfile::default()
+    }
+}
+
 fn notice() -> NoticeRow {
     NoticeRow {
         sub: Some("72 of 72 exchanges\non the hour".into()),
@@ -211,6 +233,7 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Dns(DnsRow::new(flow(), Box::new(transaction()))),
         Record::Quic(QuicRow::new(flow(), Box::new(quic()))),
         Record::Http(HttpRow::new(flow(), Box::new(http()))),
+        Record::Profile(ProfileRow::new(flow(), Box::new(profile()))),
         Record::Weird(weird("")),
         Record::Notice(Box::new(notice())),
         Record::Stats(Box::new(stats())),

@@ -78,6 +78,7 @@ fn logs_have_as_many_columns_as_readers_by_position_expect() {
         ("dns", 26),
         ("quic", 13),
         ("http", 30),
+        ("profile", 44),
         ("weird", 11),
         ("notice", 27),
         ("stats", 27),

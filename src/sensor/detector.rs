@@ -10,7 +10,7 @@ use crate::net::Endpoint;
 use crate::observe::{Certificate, Fact, FlowId, Observation, WeirdSeen};
 use crate::packet::proto;
 use crate::record::{
-    ConnRow, DnsRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, WeirdRow, X509Row,
+    ConnRow, DnsRow, HttpRow, NoticeRow, ProfileRow, QuicRow, Record, SslRow, WeirdRow, X509Row,
 };
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
@@ -76,6 +76,9 @@ impl Detector {
             (Fact::Dns(transaction), Some(flow)) => Record::Dns(DnsRow::new(flow, transaction)),
             (Fact::Quic(session), Some(flow)) => Record::Quic(QuicRow::new(flow, session)),
             (Fact::Http(transaction), Some(flow)) => Record::Http(HttpRow::new(flow, transaction)),
+            (Fact::Profile(profile), Some(flow)) => Record::Profile(ProfileRow::new(flow, profile)),
+            // For who looks for cadences; no log has it.
+            (Fact::Exchange(_), _) => return None,
             (Fact::Certificate(certificate), _) => {
                 if !self.certificates.is_due(at, &certificate) {
                     return None;
@@ -88,9 +91,15 @@ impl Detector {
                 }
                 Record::Weird(WeirdRow::new(at, flow, seen))
             }
-            (Fact::Flow(_) | Fact::Tls(_) | Fact::Dns(_) | Fact::Http(_) | Fact::Quic(_), None) => {
-                return None;
-            }
+            (
+                Fact::Flow(_)
+                | Fact::Tls(_)
+                | Fact::Dns(_)
+                | Fact::Http(_)
+                | Fact::Quic(_)
+                | Fact::Profile(_),
+                None,
+            ) => return None,
         })
     }
 }

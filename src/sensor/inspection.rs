@@ -1,5 +1,6 @@
 //! From a flow's payload to the inspector that reads it.
 
+use super::shaping::Shaping;
 use crate::flow::stream::StreamEvent;
 use crate::inspect::dns::{DnsInspector, DnsStreamInspector, is_dns_port};
 use crate::inspect::http::HttpInspector;
@@ -19,6 +20,8 @@ pub struct Inspection {
     pub services: Vec<Box<str>>,
     /// Anomalies already told of this flow: each is told once, so that a flow cannot flood the log.
     told: Vec<Weird>,
+    /// The flow's shape in time.
+    pub shaping: Shaping,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -79,12 +82,18 @@ impl Inspection {
             reader,
             services: Vec::new(),
             told: Vec::new(),
+            shaping: Shaping::default(),
         }
     }
 
     /// Whether anyone reads the payload.
     pub fn is_reading(&self) -> bool {
         !matches!(self.reader, Reader::Nobody)
+    }
+
+    /// Whether the flow is read as DNS over UDP.
+    pub fn is_dns(&self) -> bool {
+        matches!(self.reader, Reader::Dns(_))
     }
 
     /// Whether `weird` is new for this flow.

@@ -8,6 +8,7 @@ pub mod detector;
 mod inspection;
 pub mod order;
 pub mod settings;
+mod shaping;
 pub mod shard;
 pub mod steer;
 

@@ -7,9 +7,10 @@ use super::counters::Counters;
 use super::inspection::Inspection;
 use super::order::{Phase, Place, Placed};
 use super::settings::Settings;
+use super::shaping;
 use super::steer::{Content, Steered};
 use crate::flow::key::Keyed;
-use crate::flow::table::{Entry, Table};
+use crate::flow::table::{Due, Entry, Table};
 use crate::flow::{Flow, Ingress};
 use crate::inspect::dns::{is_answer, is_dns_port};
 use crate::inspect::{Context, Found};
@@ -70,14 +71,17 @@ impl Shard {
     ) {
         let mut index = 0;
         let mut last = Timestamp::MIN;
-        while let Some((deadline, entry)) = self.flows.pop_due(clock, &settings.limits) {
+        while let Some((deadline, due)) = self.flows.pop_due(clock, &settings.limits) {
             index = if deadline == last { index } else { 0 };
             last = deadline;
             let mut out = Out {
                 place: self.place(deadline, Phase::Timer, 0, index),
                 observations,
             };
-            self.end_flow(settings, deadline, entry, &mut out);
+            match due {
+                Due::Over(entry) => self.end_flow(settings, deadline, *entry, &mut out),
+                Due::Look(slot) => self.look(settings, deadline, slot, &mut out),
+            }
             index = out.place.index;
         }
     }
@@ -206,12 +210,14 @@ impl Shard {
             payload,
             &mut weirds,
             &mut |event| {
+                attached.shaping.handle_stream(context.at, event);
                 attached.handle_stream(context, event, &mut found);
             },
         );
+        let (side, is_dns) = (flow.side_of(keyed.src), attached.is_dns());
+        attached.shaping.handle_packet(side, packet, bytes, is_dns);
         let mut held_delta = outcome.held_delta;
         if matches!(packet.transport, packet::Transport::Udp { .. }) {
-            let side = flow.side_of(keyed.src);
             let complete = payload.len() >= packet.payload_len as usize;
             attached.handle_datagram(context, side, payload, complete, &mut found);
         }
@@ -219,6 +225,7 @@ impl Shard {
             held_delta += flow.forget_bytes();
         }
         self.counters.hold(held_delta);
+        shaping::follow_up(entry, out.place.at, |id, fact| out.put(Some(id), fact));
         if !found.is_empty() || !weirds.is_empty() {
             found.extend(
                 weirds
@@ -283,6 +290,13 @@ impl Shard {
         out.put(flow, Fact::Weird(Box::new(WeirdSeen { weird, detail })));
     }
 
+    /// An open flow's shape is due.
+    fn look(&mut self, settings: &Settings, at: Timestamp, slot: u32, out: &mut Out<'_>) {
+        let entry = self.flows.get_mut(slot);
+        shaping::look(entry, at, |id, fact| out.put(Some(id), fact));
+        self.flows.reschedule(slot, &settings.limits);
+    }
+
     /// A flow left the table: what is still held of it is told, and then its account.
     fn end_flow(
         &mut self,
@@ -298,6 +312,7 @@ impl Shard {
         let mut found = Vec::new();
         let Entry { flow, attached, .. } = &mut entry;
         let freed = flow.finish_streams(&mut |event| {
+            attached.shaping.handle_stream(context.at, event);
             attached.handle_stream(context, event, &mut found);
         });
         self.counters.hold(freed);
@@ -307,6 +322,7 @@ impl Shard {
                 out.put(Some(id), fact);
             }
         }
+        shaping::finish(&mut entry, |id, fact| out.put(Some(id), fact));
         let summary = entry
             .flow
             .summary(std::mem::take(&mut entry.attached.services));

@@ -542,8 +542,8 @@ fn a_directory_holds_the_logs_of_this_run_and_no_others() {
         logs.write_json(ALERTS, &json!({"alert_id": "x"})).unwrap();
         logs.close(AT + Span::from_secs(60)).unwrap();
 
-        let expected = "alerts.log conn.log dns.log http.log notice.log quic.log ssl.log stats.log weird.log \
-             x509.log";
+        let expected = "alerts.log conn.log dns.log http.log notice.log profile.log quic.log ssl.log stats.log \
+             weird.log x509.log";
         assert_eq!(names(&dir).join(" "), expected);
         let alerts = fs::read_to_string(dir.join("alerts.log")).unwrap();
         assert_eq!(alerts, "{\"alert_id\":\"x\"}\n");

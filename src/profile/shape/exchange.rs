@@ -101,6 +101,12 @@ impl Exchanges {
         (up + down > 0.0).then(|| (up - down) / (up + down))
     }
 
+    /// Gaps between the beginnings of exchanges: non-empty cells in order, each with its count.
+    pub fn gaps(&self) -> impl Iterator<Item = (u8, u16)> + '_ {
+        let cells = (0..=u8::MAX).zip(self.rhythm.cells.iter().copied());
+        cells.filter(|(_, count)| *count > 0)
+    }
+
     /// One less the share of the three neighbouring cells that hold most gaps.
     pub fn irregularity(&self) -> Option<f64> {
         self.rhythm.irregularity()

@@ -160,6 +160,7 @@ impl Shape {
             pcr: exchanges.pcr(),
             irregularity: exchanges.irregularity(),
             gap_log_sd: exchanges.gap_log_sd(),
+            gaps: exchanges.gaps().collect(),
             busy: exchanges.busy,
             pings: exchanges.pings,
             ping_gaps: exchanges.ping_gaps().cells().collect(),
