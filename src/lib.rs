@@ -13,6 +13,7 @@
 //! | [`packet`] | a frame | the innermost IP packet |
 //! | [`flow`] | packets | flows, and streams in order |
 //! | [`inspect`] | streams and datagrams | sessions |
+//! | [`profile`] | moments and sizes | a flow's shape, a key's cadence |
 //! | [`observe`] | all of these | observations: owned, small, in one order |
 //! | [`detect`] | observations | evidence in bits, alerts |
 //! | [`record`] | observations and alerts | rows |

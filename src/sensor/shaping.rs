@@ -1,6 +1,7 @@
 //! From a flow's packets to its shape, made once there is something to shape.
 //!
-//! An attempt that nobody answers costs 24 bytes. Of UDP only flows that are not DNS are shaped.
+//! An attempt that nobody answers, and a flow of one datagram, have none. Of UDP only flows that are
+//! not DNS are shaped.
 
 use super::inspection::Inspection;
 use crate::flow::stream::StreamEvent;
@@ -19,13 +20,23 @@ const DATAGRAMS_MIN: u32 = 5;
 /// A flow's shape, if it has one.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Shaping {
-    /// The originator's SYN: when, and how many hops it had left.
-    opened: Option<(Timestamp, Option<u8>)>,
+    opening: Opening,
     shape: Option<Box<Shape>>,
     /// The last packet's moment.
     last_at: Timestamp,
     /// Events that were answered or passed over, to be told.
     begun: Vec<Begun>,
+}
+
+/// What came before there was a shape.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+enum Opening {
+    #[default]
+    Nothing,
+    /// The originator's SYN: when, and how many hops it had left.
+    Syn(Timestamp, Option<u8>),
+    /// A datagram: when, whose, and the bytes of its payload.
+    Datagram(Timestamp, Side, u32),
 }
 
 impl Shaping {
@@ -48,8 +59,8 @@ impl Shaping {
                 } else {
                     None
                 };
-                if syn && side == Side::Originator && self.opened.is_none() {
-                    self.opened = Some((packet.at, hops));
+                if syn && side == Side::Originator && matches!(self.opening, Opening::Nothing) {
+                    self.opening = Opening::Syn(packet.at, hops);
                 }
                 let Some(shape) = &mut self.shape else {
                     return self.note_answer(side, packet, syn || rst);
@@ -65,6 +76,10 @@ impl Shaping {
                 });
             }
             packet::Transport::Udp { .. } if packet.payload_len > 0 && !dns => {
+                if self.shape.is_none() && matches!(self.opening, Opening::Nothing) {
+                    self.opening = Opening::Datagram(packet.at, side, packet.payload_len);
+                    return;
+                }
                 let len = u64::from(packet.payload_len);
                 let begun = self.shape().handle_datagram(packet.at, side, len);
                 self.begun.extend(begun);
@@ -103,7 +118,8 @@ impl Shaping {
 
     /// The originator's first segment after its SYN tells the round trip.
     fn note_answer(&mut self, side: Side, packet: &Packet, opens_or_resets: bool) {
-        if side == Side::Originator && !opens_or_resets && self.opened.is_some() {
+        if side == Side::Originator && !opens_or_resets && matches!(self.opening, Opening::Syn(..))
+        {
             let segment = Segment {
                 at: packet.at,
                 side,
@@ -118,11 +134,12 @@ impl Shaping {
     }
 
     fn shape(&mut self) -> &mut Shape {
-        let opened = self.opened;
+        let opening = self.opening;
         self.shape.get_or_insert_with(|| {
             let mut shape = Box::<Shape>::default();
-            if let Some((at, hops)) = opened {
-                shape.handle_segment(&Segment {
+            match opening {
+                Opening::Nothing => {}
+                Opening::Syn(at, hops) => shape.handle_segment(&Segment {
                     at,
                     side: Side::Originator,
                     syn: true,
@@ -130,7 +147,11 @@ impl Shaping {
                     rst: false,
                     window: u16::MAX,
                     hops,
-                });
+                }),
+                Opening::Datagram(at, side, len) => {
+                    // The first datagram neither answers nor passes over an event.
+                    let _ = shape.handle_datagram(at, side, u64::from(len));
+                }
             }
             shape
         })
@@ -164,7 +185,14 @@ pub fn look(entry: &mut Entry<Inspection>, at: Timestamp, put: impl FnOnce(FlowI
 /// The flow is over: tells the exchange that nothing answered, and the flow's shape.
 pub fn finish(entry: &mut Entry<Inspection>, mut put: impl FnMut(FlowId, Fact)) {
     let (id, shaping) = (entry.flow.id, &mut entry.attached.shaping);
-    let last = shaping.shape.as_mut().and_then(|shape| shape.finish());
+    let last = match (&mut shaping.shape, shaping.opening) {
+        (Some(shape), _) => shape.finish(),
+        (None, Opening::Datagram(at, Side::Originator, len)) => Some(Begun {
+            at,
+            upload_bytes: u64::from(len),
+        }),
+        (None, _) => None,
+    };
     shaping.begun.extend(last);
     shaping.tell_begun(id, &mut put);
     if let Some(shape) = shaping.worth_telling(&id) {

@@ -20,7 +20,7 @@ use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// The most that a shape holds, itself included.
-pub const SHAPE_BYTES_MAX: usize = 1536;
+pub const SHAPE_BYTES_MAX: usize = 1280;
 /// Payload of one side, within this of what it sent before and without a word of its peer, is one
 /// burst.
 const BURST_IDLE: Span = Span::from_secs(1);
