@@ -156,12 +156,8 @@ impl Engine {
                 self.handle_ended(settings, limits, &ended, alerts);
             }
             // A session brings its certificate's names along.
-            Fact::Certificate(_)
-            | Fact::Http(_)
-            | Fact::Quic(_)
-            | Fact::Profile(_)
-            | Fact::Exchange(_)
-            | Fact::Weird(_) => {}
+            Fact::Certificate(_) | Fact::Http(_) | Fact::Quic(_) | Fact::Weird(_) => {}
+            Fact::Profile(_) | Fact::Exchange(_) => {}
         }
     }
 

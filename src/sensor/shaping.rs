@@ -1,7 +1,7 @@
 //! From a flow's packets to its shape, made once there is something to shape.
 //!
-//! An attempt that nobody answers, and a flow of one datagram, have none. Of UDP only flows that are
-//! not DNS are shaped.
+//! An attempt that nobody answers, and a flow of one datagram, have none. Of UDP only flows that
+//! are not DNS are shaped.
 
 use super::inspection::Inspection;
 use crate::flow::stream::StreamEvent;

@@ -7,12 +7,11 @@ use std::sync::LazyLock;
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(Templates::default);
 
-fn vectors(name: &str) -> Value {
-    let path = format!(
-        "{}/fixtures/vectors/{name}.json",
-        env!("CARGO_MANIFEST_DIR")
-    );
-    serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+const GAPS: &str = include_str!("../../../tests/vectors/glr_gaps.json");
+const SINGLE: &str = include_str!("../../../tests/vectors/glr_templates.json");
+
+fn parsed(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
 }
 
 fn histogram(series: &Value) -> Gaps {
@@ -26,7 +25,7 @@ fn histogram(series: &Value) -> Gaps {
 
 #[test]
 fn every_list_of_gaps_has_the_expected_histogram_timer_and_bits() {
-    for series in vectors("glr_gaps")["series"].as_array().unwrap() {
+    for series in parsed(GAPS)["series"].as_array().unwrap() {
         let (name, expected) = (&series["name"], &series["expected"]);
         let gaps = histogram(series);
         let cells = gaps.cells().map(|(b, count)| (b.to_string(), count.into()));
@@ -56,7 +55,7 @@ fn every_list_of_gaps_has_the_expected_histogram_timer_and_bits() {
 #[test]
 fn single_templates_have_the_expected_bins() {
     assert_eq!(oracle::counts(), [7830, 1473]);
-    let vectors = vectors("glr_templates");
+    let vectors = parsed(SINGLE);
     for (family, template) in [
         ("h1", oracle::timer as fn(usize) -> _),
         ("h0", oracle::null),

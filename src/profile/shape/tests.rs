@@ -41,12 +41,10 @@ fn data(shape: &mut Shape, micros: i64, side: Side, bytes: &[u8]) {
     shape.handle_segment(&segment(micros, side));
 }
 
+const MATRIX: &str = include_str!("../../../tests/vectors/tls_close_matrix.json");
+
 fn matrix() -> Vec<Value> {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/fixtures/vectors/tls_close_matrix.json"
-    );
-    let matrix: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let matrix: Value = serde_json::from_str(MATRIX).unwrap();
     matrix["cases"].as_array().unwrap().clone()
 }
 
