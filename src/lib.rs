@@ -13,6 +13,7 @@
 //! | [`packet`] | a frame | the innermost IP packet |
 //! | [`flow`] | packets | flows, and streams in order |
 //! | [`inspect`] | streams and datagrams | sessions |
+//! | [`profile`] | moments and sizes | a flow's shape, a key's cadence |
 //! | [`observe`] | all of these | observations: owned, small, in one order |
 //! | [`host`] | observations | who a host is over time, and what |
 //! | [`detect`] | observations | evidence in bits, alerts |
@@ -54,6 +55,7 @@ pub mod limits;
 pub mod net;
 pub mod observe;
 pub mod packet;
+pub mod profile;
 pub mod record;
 pub mod run;
 pub mod sensor;

@@ -6,6 +6,7 @@
 mod ech;
 mod host;
 mod oddity;
+pub mod profile;
 mod tunnel;
 
 pub use ech::{EchConfig, EchOffer};
@@ -73,6 +74,10 @@ pub enum Fact {
     Established(Option<Box<SynTraits>>),
     /// A tunnel begins, or is over.
     Tunnel(TunnelSeen),
+    /// A flow's shape in time: at its end, or while it is open.
+    Profile(Box<profile::FlowProfile>),
+    /// An exchange began, and was answered or passed over by the next.
+    Exchange(Box<profile::Exchange>),
     /// An anomaly.
     Weird(Box<WeirdSeen>),
     /// What a shard counted of the tap; about no flow.

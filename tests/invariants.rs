@@ -283,3 +283,53 @@ fn an_established_tls_flow_that_idles_is_not_cut_in_two() {
     let cut = with_an_idle_hour("clients", 443, 3);
     assert_eq!(flows_told(&settings, &cut), 2);
 }
+
+/// Age in seconds, and whether the flow goes on, of every profile; and the moments of the lines.
+fn profiles(lines: &[(Timestamp, Line)]) -> Vec<(Timestamp, bool)> {
+    let open = |record: &Record| {
+        let mut columns = record.row().schema().columns.iter();
+        let mut open = false;
+        record.row().values(&mut |value| {
+            if columns.next().is_some_and(|column| column.name == "open") {
+                open = value == Value::Bool(true);
+            }
+        });
+        open
+    };
+    let profile = |(at, line): &(Timestamp, Line)| match line {
+        Line::Row(record @ Record::Profile(_)) => Some((*at, open(record))),
+        _ => None,
+    };
+    lines.iter().filter_map(profile).collect()
+}
+
+#[test]
+fn a_long_flow_is_profiled_at_its_checkpoints_and_at_its_end() {
+    let settings = settings("clients");
+    let frames = with_an_idle_hour("clients", 443, 12);
+    let told = profiles(&lines(&settings, &frames));
+    let (first, last) = (frames[0].at, told[told.len() - 1]);
+    let checkpoints = [600, 1800, 3600].map(|age| (first + Span::from_secs(age), true));
+    assert_eq!(told[..told.len() - 1], checkpoints);
+    assert!(!last.1 && last.0 > checkpoints[2].0);
+
+    let mut sensor = Sensor::new(settings.clone());
+    let mut ticked = Vec::new();
+    for (index, owned) in frames.iter().enumerate() {
+        if index == 12 {
+            for minute in 0..55 {
+                sensor.handle_tick(frames[11].at + Span::from_secs(60 * minute + 7));
+                let state = sensor.save();
+                drain(&mut sensor, &mut ticked);
+                sensor = Sensor::restore(settings.clone(), &state).expect("its own state");
+            }
+        }
+        sensor.handle_frame(&owned.frame());
+    }
+    sensor.finish();
+    drain(&mut sensor, &mut ticked);
+    assert!(
+        ticked == lines(&settings, &frames),
+        "ticks and restarts change no line"
+    );
+}

@@ -36,6 +36,25 @@ pub struct Entry<A> {
     hash: u64,
     /// The deadline that its newest entry among the timers has.
     scheduled: Timestamp,
+    /// When its owner wants to look at it, though it goes on.
+    pub look_at: Option<Timestamp>,
+}
+
+/// What is due.
+#[derive(Debug)]
+pub enum Due<A> {
+    /// A flow is over and has left the table.
+    Over(Box<Entry<A>>),
+    /// The owner wanted to look at the flow in this slot.
+    Look(u32),
+}
+
+impl<A> Entry<A> {
+    fn due(&self, limits: &Limits) -> Timestamp {
+        let deadline = self.flow.deadline(limits);
+        self.look_at
+            .map_or(deadline, |look_at| look_at.min(deadline))
+    }
 }
 
 /// So many timers of flows that are gone may be held, beside as many as there are flows.
@@ -99,6 +118,7 @@ impl<A> Table<A> {
             attached,
             hash,
             scheduled: Timestamp::MIN,
+            look_at: None,
         };
         let entries = &mut self.slots.entries;
         let slot = match self.slots.free.pop() {
@@ -134,7 +154,7 @@ impl<A> Table<A> {
     /// The flow's deadline may have moved. A later one costs nothing until the earlier one is due.
     pub fn reschedule(&mut self, slot: u32, limits: &Limits) {
         let entry = self.get_mut(slot);
-        let deadline = entry.flow.deadline(limits);
+        let deadline = entry.due(limits);
         if entry.scheduled == Timestamp::MIN || deadline < entry.scheduled {
             entry.scheduled = deadline;
             self.timers.schedule(deadline, slot);
@@ -145,24 +165,44 @@ impl<A> Table<A> {
         }
     }
 
-    /// Takes out the flow that is due first, if its deadline is at or before `clock`.
-    pub fn pop_due(&mut self, clock: Timestamp, limits: &Limits) -> Option<(Timestamp, Entry<A>)> {
+    /// What is due first, if that is at or before `clock`. After a look [`Table::reschedule`] gives
+    /// the flow its next deadline.
+    pub fn pop_due(&mut self, clock: Timestamp, limits: &Limits) -> Option<(Timestamp, Due<A>)> {
         while let Some((deadline, slot)) = self.timers.pop_due(clock) {
-            if let Some(slot) = self.settle(deadline, slot, limits) {
-                return Some((deadline, self.remove(slot)));
+            let Some(slot) = self.settle(deadline, slot, limits) else {
+                continue;
+            };
+            let entry = self.get_mut(slot);
+            if entry.flow.deadline(limits) > deadline {
+                entry.look_at = None;
+                entry.scheduled = Timestamp::MIN;
+                return Some((deadline, Due::Look(slot)));
             }
+            return Some((deadline, Due::Over(Box::new(self.remove(slot)))));
         }
         None
     }
 
     /// Takes out the flow whose deadline is nearest, due or not.
     pub fn evict(&mut self, limits: &Limits) -> Option<Entry<A>> {
+        let mut looks = Vec::new();
+        let mut evicted = None;
         while let Some((deadline, slot)) = self.timers.pop() {
-            if let Some(slot) = self.settle(deadline, slot, limits) {
-                return Some(self.remove(slot));
+            let Some(slot) = self.settle(deadline, slot, limits) else {
+                continue;
+            };
+            if self.get_mut(slot).flow.deadline(limits) > deadline {
+                // Only a look is due: the flow's own deadline is not the nearest for that.
+                looks.push((deadline, slot));
+                continue;
             }
+            evicted = Some(self.remove(slot));
+            break;
         }
-        None
+        for (deadline, slot) in looks {
+            self.timers.schedule(deadline, slot);
+        }
+        evicted
     }
 
     /// All flows, in the order of their slots; the table is empty afterwards.
@@ -178,7 +218,7 @@ impl<A> Table<A> {
         if entry.scheduled != deadline {
             return None;
         }
-        let actual = entry.flow.deadline(limits);
+        let actual = entry.due(limits);
         if actual > deadline {
             entry.scheduled = actual;
             self.timers.schedule(actual, slot);

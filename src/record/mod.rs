@@ -12,6 +12,7 @@ pub mod hosts;
 pub mod http;
 pub mod known;
 pub mod notice;
+pub mod profile;
 pub mod quic;
 pub mod ssl;
 pub mod stats;
@@ -32,6 +33,7 @@ pub use hosts::HostRow;
 pub use http::HttpRow;
 pub use known::{KnownHostRow, KnownServiceRow, SoftwareRow};
 pub use notice::NoticeRow;
+pub use profile::ProfileRow;
 pub use quic::QuicRow;
 pub use ssl::SslRow;
 pub use stats::StatsRow;
@@ -158,6 +160,10 @@ pub enum List<'a> {
     Seconds(&'a [u32]),
     /// Identities of flows, strings in the log.
     Uids(&'a [Uid]),
+    /// Counts.
+    Counts(&'a [u32]),
+    /// Intervals.
+    Spans(&'a [Span]),
 }
 
 impl<'a> List<'a> {
@@ -180,6 +186,8 @@ impl<'a> List<'a> {
             List::Addrs(addrs) => addrs.len(),
             List::Seconds(seconds) => seconds.len(),
             List::Uids(uids) => uids.len(),
+            List::Counts(counts) => counts.len(),
+            List::Spans(spans) => spans.len(),
         }
     }
 
@@ -198,6 +206,8 @@ impl<'a> List<'a> {
                 Value::Interval(Span::from_secs(i64::from(*seconds.get(index)?)))
             }
             List::Uids(uids) => Value::Uid(*uids.get(index)?),
+            List::Counts(counts) => count(*counts.get(index)?),
+            List::Spans(spans) => Value::Interval(*spans.get(index)?),
         })
     }
 }
@@ -221,6 +231,8 @@ pub enum Record {
     Dhcp(Box<DhcpRow>),
     /// A tunnel that begins or is over, for `tunnel.log`.
     Tunnel(TunnelRow),
+    /// A flow's shape in time, for `profile.log`.
+    Profile(ProfileRow),
     /// An anomaly, for `weird.log`.
     Weird(WeirdRow),
     /// A host, for `hosts.log`.
@@ -241,7 +253,7 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 16] = [
+    pub const SCHEMAS: [&'static Schema; 17] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
@@ -250,6 +262,7 @@ impl Record {
         &http::SCHEMA,
         &dhcp::SCHEMA,
         &tunnel::SCHEMA,
+        &profile::SCHEMA,
         &weird::SCHEMA,
         &hosts::SCHEMA,
         &known::HOSTS,
@@ -271,6 +284,7 @@ impl Record {
             Record::Http(row) => row,
             Record::Dhcp(row) => row.as_ref(),
             Record::Tunnel(row) => row,
+            Record::Profile(row) => row,
             Record::Weird(row) => row,
             Record::Host(row) => row.as_ref(),
             Record::KnownHost(row) => row,

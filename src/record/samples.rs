@@ -2,12 +2,13 @@
 //! can be.
 
 use super::{
-    CaptureLossRow, ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow,
-    StatsRow, TunnelRow, WeirdRow, X509Row,
+    CaptureLossRow, ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow,
+    Record, SslRow, StatsRow, TunnelRow, WeirdRow, X509Row,
 };
 use crate::host::Profile;
 use crate::host::platform::Clue;
-use crate::net::{Endpoint, HostKey, Mac, Transport, TunnelKind, Uid};
+use crate::net::{Endpoint, HostKey, Mac, Side, Transport, TunnelKind, Uid};
+use crate::observe::profile::{First, FlowProfile};
 use crate::observe::{
     Certificate, ConnState, DnsTransaction, FlowId, FlowSummary, HttpTransaction, QuicSession,
     SideTally, TlsSession, TunnelAction, TunnelSeen, WeirdSeen,
@@ -218,6 +219,26 @@ fn tunnel() -> TunnelSeen {
     }
 }
 
+fn profile() -> FlowProfile {
+    let first = |side, len| First { at: AT, side, len };
+    FlowProfile {
+        age: Span::from_secs(600),
+        open: true,
+        rtt: Some(Span::from_millis(20)),
+        first: vec![first(Side::Originator, 512), first(Side::Responder, 122)],
+        inverted_share: Some(0.25),
+        pcr: Some(-0.5),
+        irregularity: Some(0.125),
+        gap_log_sd: Some(0.75),
+        pings: 12,
+        ping_gaps: vec![(38, 10), (39, 1)],
+        late_bytes: Some(24),
+        fins: [Some(Side::Responder), Some(Side::Originator)],
+        reset_by: Some(Side::Originator),
+        ..FlowProfile::default()
+    }
+}
+
 fn notice() -> NoticeRow {
     NoticeRow {
         sub: Some("72 of 72 exchanges\non the hour".into()),
@@ -275,6 +296,7 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Http(HttpRow::new(flow(), Box::new(http()))),
         Record::Dhcp(Box::new(dhcp())),
         Record::Tunnel(TunnelRow::new(AT, flow(), tunnel())),
+        Record::Profile(ProfileRow::new(flow(), Box::new(profile()))),
         Record::Weird(weird("")),
         Record::Host(Box::new(host())),
         Record::KnownHost(KnownHostRow {

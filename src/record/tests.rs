@@ -80,6 +80,7 @@ fn logs_have_as_many_columns_as_readers_by_position_expect() {
         ("http", 30),
         ("dhcp", 15),
         ("tunnel", 8),
+        ("profile", 44),
         ("weird", 11),
         ("hosts", 17),
         ("known_hosts", 2),

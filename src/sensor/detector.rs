@@ -20,8 +20,8 @@ use crate::observe::{
 };
 use crate::packet::proto;
 use crate::record::{
-    ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, QuicRow, Record, SslRow, TunnelRow, WeirdRow,
-    X509Row,
+    ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow, Record, SslRow, TunnelRow,
+    WeirdRow, X509Row,
 };
 use crate::time::{Span, Timestamp};
 use crate::weird::Weird;
@@ -221,6 +221,9 @@ impl Detector {
             // The log of proxies tells these.
             (Fact::Tunnel(seen), Some(_)) if seen.kind == TunnelKind::Socks => return None,
             (Fact::Tunnel(seen), Some(flow)) => Record::Tunnel(TunnelRow::new(at, flow, seen)),
+            (Fact::Profile(profile), Some(flow)) => Record::Profile(ProfileRow::new(flow, profile)),
+            // For who looks for cadences; no log has it.
+            (Fact::Exchange(_), _) => return None,
             (Fact::Certificate(certificate), _) => {
                 if !self.certificates.is_due(at, &certificate) {
                     return None;

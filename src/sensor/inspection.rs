@@ -6,6 +6,7 @@ mod tests;
 
 use super::handshake::Handshake;
 use super::probing::{Beginning, Probed, probe};
+use super::shaping::Shaping;
 use crate::flow::stream::StreamEvent;
 use crate::inspect::dtls;
 use crate::inspect::http::{Http2Inspector, HttpInspector, WebSocketFrames};
@@ -32,6 +33,8 @@ pub struct Inspection {
     told: Vec<Weird>,
     /// How far a TCP handshake is.
     pub handshake: Handshake,
+    /// The flow's shape in time.
+    pub shaping: Shaping,
     /// Bytes that the reader held when it was last asked.
     charged: u32,
     /// How often it turned to another protocol by a request of HTTP.
@@ -56,12 +59,18 @@ impl Inspection {
             charged: 0,
             turns: 0,
             http_depth: 0,
+            shaping: Shaping::default(),
         }
     }
 
     /// Whether anyone reads the payload.
     pub fn is_reading(&self) -> bool {
         !matches!(self.reader, Reader::Nobody)
+    }
+
+    /// Whether the flow is read as DNS over UDP.
+    pub fn is_dns(&self) -> bool {
+        matches!(self.reader, Reader::Dns(_))
     }
 
     /// Whether `weird` is new for this flow.

@@ -15,6 +15,7 @@ mod neighbours;
 pub mod order;
 mod probing;
 pub mod settings;
+mod shaping;
 pub mod shard;
 mod software;
 pub mod steer;

@@ -13,10 +13,11 @@ use super::neighbours::Neighbours;
 use super::order::{Phase, Place, Placed};
 use super::probing::is_dns_answer_first;
 use super::settings::Settings;
+use super::shaping;
 use super::steer::{Arrival, Content, Steered};
 use super::tap::TapMeter;
 use crate::flow::key::Keyed;
-use crate::flow::table::{Entry, Table};
+use crate::flow::table::{Due, Entry, Table};
 use crate::flow::{Flow, Ingress};
 use crate::inspect::tls::Memo;
 use crate::inspect::{Context, Found};
@@ -88,14 +89,17 @@ impl Shard {
         }
         let mut index = 0;
         let mut last = Timestamp::MIN;
-        while let Some((deadline, entry)) = self.flows.pop_due(clock, &settings.limits) {
+        while let Some((deadline, due)) = self.flows.pop_due(clock, &settings.limits) {
             index = if deadline == last { index } else { 0 };
             last = deadline;
             let mut out = Out {
                 place: self.place(deadline, Phase::Timer, 0, index),
                 observations,
             };
-            self.end_flow(settings, deadline, entry, &mut out);
+            match due {
+                Due::Over(entry) => self.end_flow(settings, deadline, *entry, &mut out),
+                Due::Look(slot) => self.look(settings, deadline, slot, &mut out),
+            }
             index = out.place.index;
         }
     }
@@ -277,6 +281,7 @@ impl Shard {
             payload,
             &mut weirds,
             &mut |event| {
+                attached.shaping.handle_stream(context.at, event);
                 attached.handle_stream(context, memo, event, &mut found);
             },
         );
@@ -287,9 +292,10 @@ impl Shard {
         tap.acks += u64::from(outcome.acknowledges);
         tap.gaps += u64::from(outcome.shows_gap);
         self.counters.holes_given_up += outcome.holes_given_up;
+        let (side, is_dns) = (flow.side_of(keyed.src), attached.is_dns());
+        attached.shaping.handle_packet(side, packet, bytes, is_dns);
         let mut held_delta = outcome.held_delta;
         if matches!(packet.transport, packet::Transport::Udp { .. }) {
-            let side = flow.side_of(keyed.src);
             let complete = payload.len() >= packet.payload_len as usize;
             attached.handle_datagram(context, memo, side, payload, complete, &mut found);
         }
@@ -304,6 +310,7 @@ impl Shard {
             held_delta += flow.forget_bytes();
         }
         self.counters.hold(held_delta);
+        shaping::follow_up(entry, out.place.at, |id, fact| out.put(Some(id), fact));
         if let Some(neighbour) = neighbour::discovered(packet, bytes) {
             let id = self.flows.get_mut(slot).flow.id;
             self.tell_neighbour(settings, Some(id), neighbour, out);
@@ -379,6 +386,13 @@ impl Shard {
         out.put(flow, Fact::Weird(Box::new(seen)));
     }
 
+    /// An open flow's shape is due.
+    fn look(&mut self, settings: &Settings, at: Timestamp, slot: u32, out: &mut Out<'_>) {
+        let entry = self.flows.get_mut(slot);
+        shaping::look(entry, at, |id, fact| out.put(Some(id), fact));
+        self.flows.reschedule(slot, &settings.limits);
+    }
+
     /// A flow left the table: what is still held of it is told, and then its account.
     fn end_flow(
         &mut self,
@@ -395,6 +409,7 @@ impl Shard {
         let Entry { flow, attached, .. } = &mut entry;
         let memo = &mut self.memo;
         let freed = flow.finish_streams(&mut |event| {
+            attached.shaping.handle_stream(context.at, event);
             attached.handle_stream(context, memo, event, &mut found);
         });
         self.counters.hold(freed);
@@ -405,6 +420,7 @@ impl Shard {
                 out.put(Some(id), fact);
             }
         }
+        shaping::finish(&mut entry, |id, fact| out.put(Some(id), fact));
         let summary = entry
             .flow
             .summary(std::mem::take(&mut entry.attached.services));
