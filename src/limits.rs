@@ -22,6 +22,10 @@ pub struct Limits {
     pub flows_max: usize,
     /// Bytes of out-of-order TCP payload held for one flow and direction.
     pub reassembly_flow_bytes_max: usize,
+    /// TCP payload that was acknowledged and not seen is waited for this long, by the clock of the
+    /// capture: an acknowledgement overtakes its data where a mirror or a capture balances over
+    /// queues, which they delay by tens of milliseconds at most. After that it is lost.
+    pub reassembly_delay: Span,
     /// Bytes of out-of-order TCP payload held in all.
     pub reassembly_bytes_max: usize,
     /// Datagrams whose fragments are held. Where nothing is lost they become whole at once: this
@@ -84,6 +88,7 @@ impl Limits {
     pub const DEFAULT: Limits = Limits {
         flows_max: 400_000,
         reassembly_flow_bytes_max: 1 << 20,
+        reassembly_delay: Span::from_millis(100),
         reassembly_bytes_max: 512 << 20,
         fragment_trains_max: 32_768,
         fragment_bytes_max: 64 << 20,

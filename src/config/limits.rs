@@ -63,6 +63,7 @@ limits_table! {
     }
     spans {
     fragment_timeout = fragment_timeout_s,
+    reassembly_delay = reassembly_delay_s,
     tcp_inactivity = tcp_inactivity_s,
     tls_inactivity = tls_inactivity_s,
     udp_inactivity = udp_inactivity_s,

@@ -20,10 +20,7 @@ impl History {
     /// Adds `letter` (upper case) for `side`, every time.
     pub fn add(&mut self, side: Side, letter: u8) {
         if self.letters.len() < Self::LETTERS_MAX {
-            self.letters.push(match side {
-                Side::Originator => letter,
-                Side::Responder => letter.to_ascii_lowercase(),
-            });
+            self.letters.push(letter_of(side, letter));
         }
     }
 
@@ -42,6 +39,17 @@ impl History {
     /// Counts an occurrence of `letter` (one of `C G T W`) and adds it at the 1st, 10th, 100th ...
     /// one.
     pub fn add_logarithmic(&mut self, side: Side, letter: u8) {
+        self.insert_logarithmic(self.letters.len(), side, letter);
+    }
+
+    /// Letters so far.
+    pub fn len(&self) -> usize {
+        self.letters.len()
+    }
+
+    /// As [`History::add_logarithmic`], for what happened when there were only `at` letters; says
+    /// whether there is a new one.
+    pub fn insert_logarithmic(&mut self, at: usize, side: Side, letter: u8) -> bool {
         let slot = match letter {
             b'C' => 0,
             b'G' => 1,
@@ -51,9 +59,12 @@ impl History {
         };
         let count = &mut self.counts.get_or_insert_default()[side.index()][slot];
         *count = count.saturating_add(1);
-        if 10u32.pow(count.ilog10()) == *count {
-            self.add(side, letter);
+        if 10u32.pow(count.ilog10()) != *count || self.letters.len() >= Self::LETTERS_MAX {
+            return false;
         }
+        let at = at.min(self.letters.len());
+        self.letters.insert(at, letter_of(side, letter));
+        true
     }
 
     /// Turns the flow round: what was told of one side is told of the other, with `^` in front.
@@ -75,5 +86,12 @@ impl History {
     /// The letters.
     pub fn text(&self) -> Box<str> {
         String::from_utf8_lossy(&self.letters).into()
+    }
+}
+
+fn letter_of(side: Side, letter: u8) -> u8 {
+    match side {
+        Side::Originator => letter,
+        Side::Responder => letter.to_ascii_lowercase(),
     }
 }

@@ -89,8 +89,8 @@ pub struct Outcome {
     pub held_delta: isize,
     /// The segment acknowledges new bytes in an established flow.
     pub acknowledges: bool,
-    /// Among them are bytes that were never seen.
-    pub shows_gap: bool,
+    /// Acknowledgements of bytes that were never seen, and are not waited for any more.
+    pub gaps: u64,
     /// Holes that were passed over only because a bound was reached.
     pub holes_given_up: u64,
 }

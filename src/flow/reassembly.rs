@@ -5,8 +5,9 @@
 //! included, is told by [`Reassembler::held_bytes`]: its owner keeps that within
 //! [`reassembly_flow_bytes_max`](crate::limits::Limits::reassembly_flow_bytes_max).
 
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// One side's stream, as far as it was seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,16 +18,35 @@ pub struct Reassembler {
     held: Option<Box<Held>>,
 }
 
-/// Pieces beyond a hole.
+/// Pieces beyond a hole, and the holes that were acknowledged: never without either.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Held {
-    /// By offset; they never overlap each other or what was passed on. Never empty.
+    /// By offset; they never overlap each other or what was passed on.
     pieces: BTreeMap<u64, Piece>,
+    /// By offset; each end lies beyond `next`.
+    awaited: VecDeque<Awaited>,
     /// Memory that they take.
     bytes: usize,
     /// Stream bytes that they stand for.
     len: u64,
 }
+
+/// Bytes that were acknowledged, so they were sent; some of them were not seen, and may still come
+/// where the capture is reordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Awaited {
+    /// One past the last one.
+    pub end: u64,
+    /// The moment of the acknowledgement.
+    pub since: Timestamp,
+    /// Letters that the flow's history had then.
+    pub letters: usize,
+    /// They count as missed if they do not come.
+    pub counts: bool,
+}
+
+/// Memory that an account of awaited bytes takes.
+const AWAITED_BYTES: usize = size_of::<Awaited>();
 
 /// Memory that a piece takes beside its content: a place in the tree, which is at least half full,
 /// and an allocation. A peer that sends single bytes makes it most of what is held.
@@ -89,7 +109,8 @@ impl Reassembler {
 
     /// Bytes of memory that are held.
     pub fn held_bytes(&self) -> usize {
-        self.held.as_ref().map_or(0, |held| held.bytes)
+        let bytes = |held: &Held| held.bytes + held.awaited.len() * AWAITED_BYTES;
+        self.held.as_deref().map_or(0, bytes)
     }
 
     /// Stream bytes above the first hole.
@@ -108,13 +129,17 @@ impl Reassembler {
         let before = self.held_bytes() as isize;
         let mut arrival = Arrival::default();
         let end = segment.offset.saturating_add(segment.len);
-        if segment.offset <= self.next && end > self.next && self.held.is_none() {
+        if segment.offset <= self.next && end > self.next {
             let skip = self.next - segment.offset;
-            self.pass(segment.len - skip, tail(segment.bytes, skip), put);
-        } else if end > self.next {
-            arrival.inconsistent = self.hold(segment, keep);
-            self.drain(put);
+            let until = self.first_held().map_or(end, |first| first.min(end));
+            let len = until - self.next;
+            let bytes = tail(segment.bytes, skip);
+            self.pass(len, &bytes[..bytes.len().min(len as usize)], put);
         }
+        if end > self.next {
+            arrival.inconsistent = self.hold(segment, keep);
+        }
+        self.drain(put);
         arrival.held_delta = self.held_bytes() as isize - before;
         arrival
     }
@@ -131,6 +156,7 @@ impl Reassembler {
             }
             self.drain(put);
         }
+        self.drain(put);
         missing
     }
 
@@ -151,6 +177,56 @@ impl Reassembler {
             }
             held.bytes = held.pieces.len() * PIECE_BYTES;
         }
+    }
+
+    /// Takes an acknowledgement, and remembers it where bytes below its end were not seen that no
+    /// earlier one acknowledged.
+    pub fn await_bytes(&mut self, acknowledged: Awaited) {
+        let last = self.held.as_deref().and_then(|held| held.awaited.back());
+        let from = last.map_or(self.next, |last| last.end);
+        if self.misses(from, acknowledged.end) {
+            let held = self.held.get_or_insert_default();
+            held.awaited.push_back(acknowledged);
+        }
+    }
+
+    /// The first acknowledgement whose bytes were not all seen yet.
+    pub fn awaited(&self) -> Option<&Awaited> {
+        self.held.as_ref()?.awaited.front()
+    }
+
+    /// Forgets that one: its bytes are not waited for any more. [`Reassembler::skip_to`] its end
+    /// passes over them.
+    pub fn pop_awaited(&mut self) -> Option<Awaited> {
+        self.held.as_mut()?.awaited.pop_front()
+    }
+
+    /// How many acknowledgements are remembered.
+    pub fn awaited_len(&self) -> usize {
+        self.held.as_ref().map_or(0, |held| held.awaited.len())
+    }
+
+    /// All remembered acknowledgements, for corrections.
+    pub fn awaited_mut(&mut self) -> impl Iterator<Item = &mut Awaited> {
+        self.held
+            .iter_mut()
+            .flat_map(|held| held.awaited.iter_mut())
+    }
+
+    /// Whether a byte of `[from, until)` was not seen.
+    fn misses(&self, from: u64, until: u64) -> bool {
+        let mut at = from.max(self.next);
+        while at < until {
+            let before = |held: &Held| {
+                let (start, piece) = held.pieces.range(..=at).next_back()?;
+                Some(start + piece.len)
+            };
+            match self.held.as_deref().and_then(before) {
+                Some(end) if end > at => at = end,
+                _ => return true,
+            }
+        }
+        false
     }
 
     /// The offset of the first piece beyond the first hole.
@@ -198,8 +274,15 @@ impl Reassembler {
 
     fn drain(&mut self, put: &mut impl FnMut(Piecewise<'_>)) {
         while let Some(held) = &mut self.held {
+            while held
+                .awaited
+                .pop_front_if(|awaited| awaited.end <= self.next)
+                .is_some()
+            {}
             let Some(entry) = held.pieces.first_entry() else {
-                self.held = None;
+                if held.awaited.is_empty() {
+                    self.held = None;
+                }
                 return;
             };
             if *entry.key() > self.next {

@@ -204,7 +204,10 @@ impl Endpoint {
     fn is_done(&self) -> bool {
         match self.state {
             State::Reset => true,
-            State::Closed => self.fin.is_none_or(|fin| self.stream.next() + 1 >= fin),
+            // What was acknowledged came, whether or not it was seen.
+            State::Closed => self
+                .fin
+                .is_none_or(|fin| self.stream.next().max(self.acked) + 1 >= fin),
             _ => false,
         }
     }
@@ -217,6 +220,12 @@ impl Endpoint {
     /// One past its FIN, relative to the start.
     pub fn fin(&self) -> Option<u64> {
         self.fin
+    }
+
+    /// One past the last byte that it may have sent. Its FIN takes a place in the sequence space,
+    /// and holds no byte.
+    pub fn end(&self) -> u64 {
+        self.fin.map_or(u64::MAX, |fin| fin.saturating_sub(1))
     }
 
     fn begin(&mut self, start: u32) {
@@ -299,6 +308,11 @@ impl TcpFlow {
     pub fn is_closing(&self) -> bool {
         let ended = |side: &Endpoint| matches!(side.state, State::Closed | State::Reset);
         self.sides.iter().any(ended)
+    }
+
+    /// Whether a side has reset.
+    pub fn is_reset(&self) -> bool {
+        self.sides.iter().any(|side| side.state == State::Reset)
     }
 
     /// Whether gaps mean loss: only in a flow whose handshake was seen.

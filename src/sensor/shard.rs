@@ -290,7 +290,7 @@ impl Shard {
         }
         let tap = self.tap.count(out.place.at);
         tap.acks += u64::from(outcome.acknowledges);
-        tap.gaps += u64::from(outcome.shows_gap);
+        tap.gaps += outcome.gaps;
         self.counters.holes_given_up += outcome.holes_given_up;
         let (side, is_dns) = (flow.side_of(keyed.src), attached.is_dns());
         attached.shaping.handle_packet(side, packet, bytes, is_dns);
@@ -408,11 +408,14 @@ impl Shard {
         let mut found = Vec::new();
         let Entry { flow, attached, .. } = &mut entry;
         let memo = &mut self.memo;
-        let freed = flow.finish_streams(&mut |event| {
+        let outcome = flow.finish_streams(&mut |event| {
             attached.shaping.handle_stream(context.at, event);
             attached.handle_stream(context, memo, event, &mut found);
         });
-        self.counters.hold(freed);
+        self.counters.hold(outcome.held_delta);
+        if outcome.gaps > 0 {
+            self.tap.count(at).gaps += outcome.gaps;
+        }
         attached.finish(context, &mut found);
         self.counters.charge(attached.charge());
         for found in found {
