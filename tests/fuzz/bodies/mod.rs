@@ -32,7 +32,6 @@ pub const TARGETS: &[Target] = &[
     ("dns", streams::dns),
     ("quic", streams::quic),
     ("datagram", streams::datagram),
-    ("socks_stream", streams::socks),
     ("sensor", sensor::sensor),
 ];
 

@@ -15,7 +15,6 @@ use tapir::inspect::dtls::DtlsInspector;
 use tapir::inspect::http::{Http2Inspector, HttpInspector};
 use tapir::inspect::quic::QuicInspector;
 use tapir::inspect::quic::google::GoogleQuicInspector;
-use tapir::inspect::socks::SocksInspector;
 use tapir::inspect::tls::TlsInspector;
 use tapir::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
 use tapir::limits::Limits;
@@ -56,11 +55,6 @@ pub fn http(input: &[u8]) {
         Some(kind) if kind & HTTP2 != 0 => same_however_cut(input, Http2Inspector::default),
         _ => same_however_cut(input, HttpInspector::default),
     }
-}
-
-/// Both sides of a SOCKS flow.
-pub fn socks(input: &[u8]) {
-    same_however_cut(input, SocksInspector::default);
 }
 
 /// A flow of datagrams of a protocol that the first byte says: DHCP of either version, DTLS, or
