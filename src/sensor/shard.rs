@@ -155,8 +155,9 @@ impl Shard {
     ) {
         let Arrival { packet, keyed, .. } = arrival;
         let header = header_of(packet, bytes);
-        if let Some(between) = header.and_then(|header| header.routing0(packet)) {
-            self.tell_weird(None, WeirdSeen::from(Weird::Routing0).between(between), out);
+        if header.is_some_and(|header| header.has_routing0(packet)) {
+            let hosts = [packet.ip.src, packet.ip.dst];
+            self.tell_weird(None, WeirdSeen::from(Weird::Routing0).between(hosts), out);
         }
         let bad = match settings.ignore_checksums {
             true => None,
