@@ -86,7 +86,7 @@ pub struct Limits {
 impl Limits {
     /// The shipped bounds.
     pub const DEFAULT: Limits = Limits {
-        flows_max: 400_000,
+        flows_max: 300_000,
         reassembly_flow_bytes_max: 1 << 20,
         reassembly_delay: Span::from_millis(100),
         reassembly_bytes_max: 512 << 20,

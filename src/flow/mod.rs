@@ -43,7 +43,8 @@ pub struct Flow {
     history: History,
     vlan: [Option<u16>; 2],
     macs: [Option<Mac>; 2],
-    tunnels: Tunnels,
+    /// None for a flow outside of tunnels, as most are.
+    tunnels: Option<Box<Tunnels>>,
     missed_bytes: u64,
     exchanges: Exchanges,
     /// The highest TTL of each side.
@@ -131,7 +132,7 @@ impl Flow {
             history,
             vlan: packet.link.vlan,
             macs,
-            tunnels: Tunnels::of(packet.within),
+            tunnels: packet.within.map(|first| Box::new(Tunnels::of(first))),
             missed_bytes: 0,
             exchanges: Exchanges::default(),
             ttls: [None; 2],
@@ -181,7 +182,9 @@ impl Flow {
     ) -> Outcome {
         let mut side = self.side_of(src);
         self.note_link(side, &packet.link);
-        if self.tunnels.note(packet.within) {
+        if (self.tunnels.is_some() || packet.within.is_some())
+            && self.tunnels.get_or_insert_default().note(packet.within)
+        {
             self.history.add(Side::Originator, b'X');
         }
         self.active_at = ingress.clock;
@@ -276,7 +279,10 @@ impl Flow {
             ip_proto: self.key.proto(),
             vlan: self.vlan,
             macs: self.macs,
-            tunnel_parents: self.tunnels.parents().to_vec(),
+            tunnel_parents: self
+                .tunnels
+                .as_ref()
+                .map_or(Vec::new(), |tunnels| tunnels.parents().to_vec()),
             exchanges: self.exchanges.count,
         }
     }

@@ -280,7 +280,7 @@ fn attackers_tricks_are_told_and_change_no_more_than_they_should() {
         (
             "an acknowledgement of what lies before the start",
             after("> A 101 400 5"),
-            &["TCP_ack_underflow_or_misorder", "window_recision"],
+            &["TCP_ack_underflow_or_misorder"],
             "S1",
             "ShAD",
         ),

@@ -20,10 +20,10 @@ pub(super) struct Tunnels {
 
 impl Tunnels {
     /// The tunnels of a flow whose first packet was in `first`.
-    pub(super) fn of(first: Option<Uid>) -> Tunnels {
+    pub(super) fn of(first: Uid) -> Tunnels {
         Tunnels {
-            current: first,
-            parents: first.into_iter().collect(),
+            current: Some(first),
+            parents: vec![first],
             changes: 0,
         }
     }

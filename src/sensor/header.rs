@@ -3,7 +3,7 @@
 //! Reads bytes that the packet layer has found to be a header; whatever is not there is none.
 
 use crate::packet::Packet;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 /// An IP header's bytes, extensions left out.
 #[derive(Clone, Copy, Debug)]
@@ -49,16 +49,11 @@ impl Header<'_> {
         bytes
     }
 
-    /// Source and destination as the header has them, where a type 0 routing header leads on.
-    pub(super) fn routing0(self, packet: &Packet) -> Option<[IpAddr; 2]> {
-        if self.is_v4() {
-            return None;
-        }
-        let addr = |at: usize| {
-            let octets = <[u8; 16]>::try_from(self.0.get(at..at + 16)?).ok()?;
-            Some(IpAddr::V6(Ipv6Addr::from(octets)))
+    /// Whether a type 0 routing header leads on, from the destination in the header to another one.
+    pub(super) fn has_routing0(self, packet: &Packet) -> bool {
+        let IpAddr::V6(dst) = packet.ip.dst else {
+            return false;
         };
-        let (src, dst) = (addr(8)?, addr(24)?);
-        (dst != packet.ip.dst).then_some([src, dst])
+        self.0.get(24..40).is_some_and(|here| here != dst.octets())
     }
 }

@@ -30,7 +30,8 @@ pub struct Inspection {
     /// What kind of tunnel it carries, once a packet was found within.
     pub tunnel: Option<TunnelKind>,
     /// Anomalies already told of this flow: each is told once, so that a flow cannot flood the log.
-    told: Vec<Weird>,
+    #[allow(clippy::box_collection)] // Most flows have none, and there are many flows.
+    told: Option<Box<Vec<Weird>>>,
     /// How far a TCP handshake is.
     pub handshake: Handshake,
     /// The flow's shape in time.
@@ -54,7 +55,7 @@ impl Inspection {
             reader,
             services: Vec::new(),
             tunnel: None,
-            told: Vec::new(),
+            told: None,
             handshake: Handshake::default(),
             charged: 0,
             turns: 0,
@@ -75,9 +76,10 @@ impl Inspection {
 
     /// Whether `weird` is new for this flow.
     pub fn is_news(&mut self, weird: Weird) -> bool {
-        let new = !self.told.contains(&weird);
+        let told = self.told.get_or_insert_default();
+        let new = !told.contains(&weird);
         if new {
-            self.told.push(weird);
+            told.push(weird);
         }
         new
     }
@@ -145,6 +147,13 @@ impl Inspection {
         }
         if matches!(self.reader, Reader::Waiting(_)) {
             return self.wait(context, memo, event, found);
+        }
+        // The proxy's answer may be missing, or still on its way.
+        if let (Reader::Socks(_), StreamEvent::Data { bytes, .. }) = (&self.reader, event)
+            && TlsInspector::opens_session(bytes)
+        {
+            self.release();
+            return self.begin(Reader::Tls(Box::default()), context, memo, event, found);
         }
         let Some(verdict) = self.reader.read_stream(context, memo, event, found) else {
             return;

@@ -3,6 +3,7 @@
 //! One of [`SHARDS`](crate::limits::SHARDS) dissectors: it owns whole flows, its own deadlines and
 //! its share of every bound, and knows of no other shard.
 
+mod telling;
 mod tunnels;
 
 use super::counters::Counters;
@@ -22,12 +23,12 @@ use crate::flow::{Flow, Ingress};
 use crate::inspect::tls::Memo;
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
-use crate::net::Neighbour;
-use crate::observe::{Fact, FlowId, Observation, TapAccount, TunnelAction, TunnelSeen, WeirdSeen};
-use crate::packet::{self, Packet, Undecoded, checksum, neighbour};
+use crate::observe::{Fact, TapAccount, WeirdSeen};
+use crate::packet::{self, Packet, checksum, neighbour};
 use crate::time::Timestamp;
 use crate::weird::{Weird, Weirds};
 use serde::{Deserialize, Serialize};
+use telling::Out;
 
 /// A shard of the dissector.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,27 +41,6 @@ pub struct Shard {
     tap: TapMeter,
     /// What it saw.
     pub counters: Counters,
-}
-
-/// Where observations go, at one place in the order.
-struct Out<'a> {
-    place: Place,
-    observations: &'a mut Vec<Placed>,
-}
-
-impl Out<'_> {
-    fn put(&mut self, flow: Option<FlowId>, fact: Fact) {
-        let observation = Observation {
-            at: self.place.at,
-            flow,
-            fact,
-        };
-        self.observations.push(Placed {
-            place: self.place,
-            observation,
-        });
-        self.place.index += 1;
-    }
 }
 
 impl Shard {
@@ -119,21 +99,7 @@ impl Shard {
             observations,
         };
         match &steered.content {
-            Content::Undecoded(Undecoded::Weird(weird)) => {
-                self.tell_weird(None, (*weird).into(), &mut out);
-            }
-            Content::Undecoded(Undecoded::Between(weird, between)) => {
-                self.tell_weird(None, WeirdSeen::from(*weird).between(*between), &mut out);
-            }
-            Content::Undecoded(Undecoded::UnknownLink(link)) => {
-                let seen = WeirdSeen::from(Weird::UnknownLink).with_detail(link.to_string());
-                self.tell_weird(None, seen, &mut out);
-            }
-            Content::Undecoded(Undecoded::Arp(neighbour)) => {
-                self.tell_neighbour(settings, None, *neighbour, &mut out);
-            }
-            Content::Undecoded(_) => {}
-
+            Content::Undecoded(why) => self.tell_undecoded(settings, why, &mut out),
             Content::Packet(arrival) => self.handle_packet(settings, arrival, bytes, &mut out),
             Content::Tunnel {
                 key,
@@ -170,21 +136,6 @@ impl Shard {
         }
     }
 
-    fn tell_tap(
-        &self,
-        phase: Phase,
-        at: Timestamp,
-        account: TapAccount,
-        observations: &mut Vec<Placed>,
-    ) {
-        let place = self.place(at, phase, TapMeter::seq(phase), 0);
-        Out {
-            place,
-            observations,
-        }
-        .put(None, Fact::Tap(Box::new(account)));
-    }
-
     fn place(&self, at: Timestamp, phase: Phase, seq: i64, index: u64) -> Place {
         Place {
             at,
@@ -204,8 +155,9 @@ impl Shard {
     ) {
         let Arrival { packet, keyed, .. } = arrival;
         let header = header_of(packet, bytes);
-        if let Some(between) = header.and_then(|header| header.routing0(packet)) {
-            self.tell_weird(None, WeirdSeen::from(Weird::Routing0).between(between), out);
+        if header.is_some_and(|header| header.has_routing0(packet)) {
+            let hosts = [packet.ip.src, packet.ip.dst];
+            self.tell_weird(None, WeirdSeen::from(Weird::Routing0).between(hosts), out);
         }
         let bad = match settings.ignore_checksums {
             true => None,
@@ -299,13 +251,8 @@ impl Shard {
             let complete = payload.len() >= packet.payload_len as usize;
             attached.handle_datagram(context, memo, side, payload, complete, &mut found);
         }
-        let charge = attached.charge();
-        self.counters.charge(charge);
-        if charge > 0 && self.counters.inspect_bytes > settings.limits.inspect_bytes_max / SHARDS {
-            attached.finish(context, &mut found);
-            self.counters.charge(attached.charge());
-            self.counters.inspections_given_up += 1;
-        }
+        self.counters
+            .bound_inspection(context, attached, &mut found);
         if ingress.keep && !attached.is_reading() {
             held_delta += flow.forget_bytes();
         }
@@ -358,34 +305,6 @@ impl Shard {
         self.flows.insert(flow, hash, inspection)
     }
 
-    /// Tells what inspectors found in the flow of `slot`.
-    fn tell(&mut self, slot: u32, found: Vec<Found>, out: &mut Out<'_>) {
-        for found in found {
-            let entry = self.flows.get_mut(slot);
-            if let Some((id, fact)) = self.counters.take(entry, found) {
-                out.put(Some(id), fact);
-            }
-        }
-    }
-
-    fn tell_neighbour(
-        &mut self,
-        settings: &Settings,
-        flow: Option<FlowId>,
-        neighbour: Neighbour,
-        out: &mut Out<'_>,
-    ) {
-        let clock = out.place.at;
-        if self.neighbours.is_news(&settings.limits, clock, &neighbour) {
-            out.put(flow, Fact::Neighbour(neighbour));
-        }
-    }
-
-    fn tell_weird(&mut self, flow: Option<FlowId>, seen: WeirdSeen, out: &mut Out<'_>) {
-        *self.counters.weirds.entry(seen.weird).or_default() += 1;
-        out.put(flow, Fact::Weird(Box::new(seen)));
-    }
-
     /// An open flow's shape is due.
     fn look(&mut self, settings: &Settings, at: Timestamp, slot: u32, out: &mut Out<'_>) {
         let entry = self.flows.get_mut(slot);
@@ -432,75 +351,5 @@ impl Shard {
         self.counters.missed_bytes += summary.missed_bytes;
         out.put(Some(entry.flow.id), Fact::Flow(Box::new(summary)));
         out.put_closed(&entry);
-    }
-}
-
-impl Counters {
-    /// More, or less, TCP payload is held out of order than before.
-    fn hold(&mut self, delta: isize) {
-        self.held_bytes = self.held_bytes.saturating_add_signed(delta);
-    }
-
-    /// Inspectors hold more, or less, than before.
-    fn charge(&mut self, delta: isize) {
-        self.inspect_bytes = self.inspect_bytes.saturating_add_signed(delta);
-    }
-
-    /// Counts what was found in a flow and makes it a fact; none where it was told before.
-    fn take(&mut self, entry: &mut Entry<Inspection>, found: Found) -> Option<(FlowId, Fact)> {
-        let mut count = |protocol: &str| match self.sessions.get_mut(protocol) {
-            Some(count) => *count += 1,
-            None => drop(self.sessions.insert(protocol.into(), 1)),
-        };
-        let fact = match found {
-            Found::Tls(session) => {
-                count("ssl");
-                if session.ech.is_some() {
-                    count("ssl_ech");
-                }
-                entry.flow.is_patient |= session.established;
-                Fact::Tls(session)
-            }
-            Found::Dns(transaction) => {
-                count("dns");
-                Fact::Dns(transaction)
-            }
-            Found::Quic(session) => {
-                count("quic");
-                Fact::Quic(session)
-            }
-            Found::Http(transaction) => {
-                count("http");
-                Fact::Http(transaction)
-            }
-            Found::Tunnel(kind) => {
-                let action = TunnelAction::Discover;
-                Fact::Tunnel(TunnelSeen { kind, action })
-            }
-            Found::Certificate(certificate) => {
-                count("x509");
-                Fact::Certificate(certificate)
-            }
-            Found::Dhcp(message) => {
-                count("dhcp");
-                Fact::Dhcp(message)
-            }
-            Found::Dhcp6(message) => {
-                count("dhcp6");
-                Fact::Dhcp6(message)
-            }
-            Found::Weird(weird, detail) => {
-                *self.weirds.entry(weird).or_default() += 1;
-                if !entry.attached.is_news(weird) {
-                    return None;
-                }
-                Fact::Weird(Box::new(WeirdSeen {
-                    weird,
-                    detail,
-                    between: None,
-                }))
-            }
-        };
-        Some((entry.flow.id, fact))
     }
 }

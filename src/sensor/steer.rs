@@ -210,22 +210,19 @@ impl Steering {
             _ => (None, None),
         };
         let hash = keyed.key.hash(self.seed);
+        // Few packets carry another: only these are copied.
+        let carried = carried.map(|carried| (carried, packet.clone()));
         let arrival = Arrival {
-            packet: packet.clone(),
+            packet,
             keyed,
             hash,
             carrier,
         };
         let steered = self.steered(shard_of(hash), Content::Packet(arrival));
         put(steered, frame.bytes);
-        self.enter(
-            settings,
-            &packet,
-            carrier.map(|_| keyed.key),
-            carried?,
-            within,
-            put,
-        )
+        let (carried, packet) = carried?;
+        let key = carrier.map(|_| keyed.key);
+        self.enter(settings, &packet, key, carried, within, put)
     }
 
     /// Takes a fragment, and goes on with the datagram that it makes whole as of this moment, as

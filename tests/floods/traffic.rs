@@ -244,7 +244,7 @@ fn fragments(units: u64, wire: &mut Wire<'_>) {
                     let [high, low] = ((len + 20) as u16).to_be_bytes();
                     let id = (number / 2) as u16;
                     let [id_high, id_low] = id.to_be_bytes();
-                    let [off_high, off_low] = (offset / 8 | 0x2000).to_be_bytes();
+                    let [off_high, off_low] = ((offset / 8) | 0x2000).to_be_bytes();
                     wire.buffer.clear();
                     wire.buffer
                         .extend([0x45, 0, high, low, id_high, id_low, off_high, off_low]);

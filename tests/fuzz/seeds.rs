@@ -28,6 +28,15 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             seeds
         }
         "quic" => handshakes(),
+        "datagram" => [(0, 67), (1, 547)]
+            .into_iter()
+            .flat_map(|(which, port)| {
+                let seeds = conversations(Transport::Udp, &[port], 0);
+                seeds
+                    .into_iter()
+                    .map(move |seed| [&[which], &seed[..]].concat())
+            })
+            .collect(),
         "sensor" => flows(),
         _ => Vec::new(),
     }

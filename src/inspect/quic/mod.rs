@@ -362,11 +362,11 @@ impl DatagramInspector for QuicInspector {
     }
 
     fn held_bytes(&self) -> usize {
-        let of = |handshake: &Box<Handshake>| {
+        let of = |handshake: &Handshake| {
             let streams = handshake.streams.iter().map(Pieces::held_bytes);
             size_of::<Handshake>() + streams.sum::<usize>()
         };
-        size_of_val(self) + self.handshake.as_ref().map_or(0, of)
+        size_of_val(self) + self.handshake.as_deref().map_or(0, of)
     }
 }
 

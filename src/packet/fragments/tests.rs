@@ -366,7 +366,11 @@ fn what_the_snaplen_cut_is_missing_and_still_counted() {
         ..frame(&datagram.bytes, 0)
     };
     let why = decoded(&whole, datagram).err();
-    assert_eq!(why, Some(Undecoded::Weird(Weird::TruncatedTransport)));
+    let hosts = [[10, 0, 0, 1].into(), [10, 0, 0, 2].into()];
+    assert_eq!(
+        why,
+        Some(Undecoded::Between(Weird::InternallyTruncated, hosts))
+    );
 }
 
 #[test]

@@ -31,6 +31,7 @@ pub const TARGETS: &[Target] = &[
     ("http_stream", streams::http),
     ("dns", streams::dns),
     ("quic", streams::quic),
+    ("datagram", streams::datagram),
     ("sensor", sensor::sensor),
 ];
 
@@ -64,6 +65,24 @@ pub const LINKS: [LinkType; 16] = [
     LinkType::IEEE802_5,
 ];
 
+/// More link types, for single frames only.
+const RARE_LINKS: [LinkType; 14] = [
+    LinkType::PRISM,
+    LinkType::IEEE802_11_AVS,
+    LinkType::PPI,
+    LinkType::NFLOG,
+    LinkType::PFLOG,
+    LinkType::PKTAP,
+    LinkType::ERF,
+    LinkType::JUNIPER_ETHER,
+    LinkType::FRELAY,
+    LinkType::SLIP,
+    LinkType::IPNET,
+    LinkType::IPOIB,
+    LinkType::SUNATM,
+    LinkType::ATM_RFC1483,
+];
+
 /// One frame: a byte for its link type, then its bytes. What a packet says lies where must lie
 /// within the frame.
 fn frames(bytes: &[u8]) {
@@ -72,7 +91,11 @@ fn frames(bytes: &[u8]) {
     };
     let frame = Frame {
         at: Timestamp::from_parts(1, 0),
-        link: LINKS[usize::from(*link) % LINKS.len()],
+        link: *LINKS
+            .iter()
+            .chain(&RARE_LINKS)
+            .nth(usize::from(*link) % (LINKS.len() + RARE_LINKS.len()))
+            .expect("the remainder is below the number of both"),
         bytes,
         wire_len: bytes.len() as u32 + u32::from(*link >> 4),
     };

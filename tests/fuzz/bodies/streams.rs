@@ -1,16 +1,20 @@
 //! From records to the inspectors of streams and datagrams.
 //!
 //! Kind: bit 0 the side, bit 1 a gap (of streams) or a cut datagram, bit 2 the end of the side, bit
-//! 3 for DNS a stream, for QUIC frames that are still to be sealed into an Initial packet. Arg: into pieces of how many bytes the record is cut, 0 not at all; of
+//! 3 for DNS a stream, for HTTP its version 2, for QUIC frames that are still to be sealed into an
+//! Initial packet. Arg: into pieces of how many bytes the record is cut, 0 not at all; of
 //! datagrams, how many milliseconds later it comes.
 
 use super::initial;
 use super::records::{self, Record};
 use std::net::{IpAddr, Ipv4Addr};
 use tapir::flow::stream::StreamEvent;
+use tapir::inspect::dhcp::DhcpInspector;
 use tapir::inspect::dns::{DnsInspector, DnsStreamInspector};
-use tapir::inspect::http::HttpInspector;
+use tapir::inspect::dtls::DtlsInspector;
+use tapir::inspect::http::{Http2Inspector, HttpInspector};
 use tapir::inspect::quic::QuicInspector;
+use tapir::inspect::quic::google::GoogleQuicInspector;
 use tapir::inspect::tls::TlsInspector;
 use tapir::inspect::{Context, DatagramInspector, Found, StreamInspector, Verdict};
 use tapir::limits::Limits;
@@ -24,6 +28,9 @@ pub fn kind(side: Side, gap: bool, end: bool) -> u8 {
 
 /// The kind of DNS over TCP, beside [`kind`].
 pub const DNS_STREAM: u8 = 8;
+
+/// The kind of HTTP/2, beside [`kind`].
+pub const HTTP2: u8 = 8;
 
 /// The kind of QUIC frames, beside [`kind`].
 pub const QUIC_FRAMES: u8 = 8;
@@ -42,9 +49,27 @@ pub fn tls(input: &[u8]) {
     same_however_cut(input, TlsInspector::default);
 }
 
-/// Both sides of an HTTP flow.
+/// Both sides of an HTTP flow, of either version.
 pub fn http(input: &[u8]) {
-    same_however_cut(input, HttpInspector::default);
+    match input.first() {
+        Some(kind) if kind & HTTP2 != 0 => same_however_cut(input, Http2Inspector::default),
+        _ => same_however_cut(input, HttpInspector::default),
+    }
+}
+
+/// A flow of datagrams of a protocol that the first byte says: DHCP of either version, DTLS, or
+/// Google's QUIC.
+pub fn datagram(input: &[u8]) {
+    let Some((which, input)) = input.split_first() else {
+        return;
+    };
+    let records = records::parse(input);
+    match which % 4 {
+        0 => datagrams(&records, DhcpInspector::new(false)),
+        1 => datagrams(&records, DhcpInspector::new(true)),
+        2 => datagrams(&records, DtlsInspector::default()),
+        _ => datagrams(&records, GoogleQuicInspector::default()),
+    }
 }
 
 /// DNS, over UDP or TCP.

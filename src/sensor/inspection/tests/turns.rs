@@ -141,7 +141,10 @@ fn http_behind_socks_is_read() {
         text(O, "GET /a HTTP/1.1\r\n\r\n"),
         text(R, OK),
     ];
-    assert_eq!(told(&pieces, usize::MAX, true), ["GET /a 200 1", "http"]);
+    assert_eq!(
+        told(&pieces, usize::MAX, true),
+        ["Tunnel(Socks)", "GET /a 200 1", "socks,http"]
+    );
 }
 
 #[test]
