@@ -263,11 +263,8 @@ impl Shard {
             self.tell_neighbour(settings, Some(id), neighbour, out);
         }
         if !found.is_empty() || !weirds.is_empty() {
-            found.extend(
-                weirds
-                    .into_iter()
-                    .map(|(weird, detail)| Found::Weird(weird, detail)),
-            );
+            let odd = |(weird, detail)| Found::Weird(weird, detail);
+            found.extend(weirds.into_iter().map(odd));
             self.tell(slot, found, out);
         }
     }
