@@ -181,14 +181,16 @@ impl Source for Unzstd {
     fn read(&mut self, into: &mut [u8]) -> Result<usize, Stop> {
         /// A block's header, which the decoder asks for with the block before it.
         const BLOCK_HEADER: usize = 3;
+        /// The longest block (RFC 8878 section 3.1.1.2.4); a skippable frame asks for more.
+        const BLOCK_MAX: usize = 128 << 10;
         loop {
             if self.asked == 0 && self.input.at_end() {
                 return Err(Stop::End);
             }
-            self.input.has(1);
             // Never beyond the end of a block: a decoder that fails forgets what it wrote in that
-            // call.
-            let given = self.asked.saturating_sub(BLOCK_HEADER).max(1);
+            // call. And all of it at once, so that damage shows the same however the bytes come.
+            let given = self.asked.saturating_sub(BLOCK_HEADER).clamp(1, BLOCK_MAX);
+            self.input.has(given);
             let bytes = self.input.bytes();
             let bytes = bytes.get(..given).unwrap_or(bytes);
             let status = self

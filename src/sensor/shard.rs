@@ -64,12 +64,18 @@ impl Shard {
         clock: Timestamp,
         observations: &mut Vec<Placed>,
     ) {
-        if let Some((end, account)) = self.tap.take_due(clock) {
-            self.tell_tap(Phase::Timer, end, account, observations);
-        }
         let mut index = 0;
         let mut last = Timestamp::MIN;
-        while let Some((deadline, due)) = self.flows.pop_due(clock, &settings.limits) {
+        loop {
+            // What a flow's end shows of the tap belongs to the account of its moment.
+            let account_end = self.tap.deadline().filter(|end| *end <= clock);
+            let until = account_end.map_or(clock, |end| Timestamp::from_nanos(end.as_nanos() - 1));
+            let Some((deadline, due)) = self.flows.pop_due(until, &settings.limits) else {
+                let Some(end) = account_end else { break };
+                let account = self.tap.take().unwrap_or_default();
+                self.tell_tap(Phase::Timer, end, account, observations);
+                continue;
+            };
             index = if deadline == last { index } else { 0 };
             last = deadline;
             let mut out = Out {

@@ -53,13 +53,9 @@ impl TapMeter {
         })
     }
 
-    /// The account whose interval is over at `clock`, and the moment that ended it.
-    pub(super) fn take_due(&mut self, clock: Timestamp) -> Option<(Timestamp, TapAccount)> {
-        let end = end_of(self.account.as_ref()?.since);
-        if end > clock {
-            return None;
-        }
-        self.account.take().map(|account| (end, account))
+    /// When the interval of the open account is over.
+    pub(super) fn deadline(&self) -> Option<Timestamp> {
+        self.account.as_ref().map(|account| end_of(account.since))
     }
 
     /// What was counted last.
