@@ -42,8 +42,8 @@ impl History {
         self.insert_logarithmic(self.letters.len(), side, letter);
     }
 
-    /// Letters so far.
-    pub fn len(&self) -> usize {
+    /// How many letters there are so far: a place in the history.
+    pub fn place(&self) -> usize {
         self.letters.len()
     }
 

@@ -274,11 +274,10 @@ impl Reassembler {
 
     fn drain(&mut self, put: &mut impl FnMut(Piecewise<'_>)) {
         while let Some(held) = &mut self.held {
-            while held
-                .awaited
-                .pop_front_if(|awaited| awaited.end <= self.next)
-                .is_some()
-            {}
+            let arrived = |awaited: &&Awaited| awaited.end <= self.next;
+            while held.awaited.front().filter(arrived).is_some() {
+                held.awaited.pop_front();
+            }
             let Some(entry) = held.pieces.first_entry() else {
                 if held.awaited.is_empty() {
                     self.held = None;

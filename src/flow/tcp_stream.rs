@@ -101,7 +101,7 @@ impl Flow {
     /// Bytes of `side` that its peer acknowledged: those that were not seen are awaited. Says
     /// whether an established flow's peer acknowledged anything new.
     fn await_acknowledged(&mut self, side: Side, placed: Placed, clock: Timestamp) -> bool {
-        let letters = self.history.len();
+        let letters = self.history.place();
         let Some(flow) = self.tcp.as_mut() else {
             return false;
         };
