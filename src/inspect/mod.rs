@@ -82,7 +82,8 @@ pub trait StreamInspector {
     /// [`Verdict::Done`].
     fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>);
 
-    /// Bytes of memory that it holds, roughly: itself and what it has buffered.
+    /// Bytes of memory that it holds, roughly: itself and what it has buffered. By length: a
+    /// buffer's capacity is another one after a restart, and what is bounded by it would be too.
     fn held_bytes(&self) -> usize {
         size_of_val(self)
     }
@@ -103,7 +104,8 @@ pub trait DatagramInspector {
     /// The flow is over: what is still held is told. Called exactly once.
     fn finish(&mut self, context: Context<'_>, found: &mut Vec<Found>);
 
-    /// Bytes of memory that it holds, roughly: itself and what it has buffered.
+    /// Bytes of memory that it holds, roughly: itself and what it has buffered. By length: a
+    /// buffer's capacity is another one after a restart, and what is bounded by it would be too.
     fn held_bytes(&self) -> usize {
         size_of_val(self)
     }

@@ -72,8 +72,8 @@ pub struct OpenVpnInspector {
 impl OpenVpnInspector {
     /// Bytes of memory that this takes.
     pub fn held_bytes(&self) -> usize {
-        let early = |one: &Direction| one.early.values().map(Vec::capacity).sum::<usize>();
-        let direction = |one: &Direction| one.held.capacity() + early(one);
+        let early = |one: &Direction| one.early.values().map(Vec::len).sum::<usize>();
+        let direction = |one: &Direction| one.held.len() + early(one);
         let directions = self.directions.iter().map(direction);
         size_of_val(self) + directions.sum::<usize>() + self.tls.held_bytes()
     }

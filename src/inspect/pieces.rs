@@ -64,7 +64,7 @@ impl Pieces {
 
     /// Bytes of memory that these take.
     pub fn held_bytes(&self) -> usize {
-        self.head.capacity() + self.held + self.pieces.len() * PIECE_BYTES
+        self.head.len() + self.held + self.pieces.len() * PIECE_BYTES
     }
 
     /// Moves what now follows on `head` there.

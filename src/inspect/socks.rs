@@ -70,7 +70,7 @@ impl StreamInspector for SocksInspector {
     fn finish(&mut self, _: Context<'_>, _: &mut Vec<Found>) {}
 
     fn held_bytes(&self) -> usize {
-        size_of_val(self) + self.held.iter().map(Vec::capacity).sum::<usize>()
+        size_of_val(self) + self.held.iter().map(Vec::len).sum::<usize>()
     }
 }
 

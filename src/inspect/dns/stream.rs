@@ -150,7 +150,7 @@ impl StreamInspector for DnsStreamInspector {
     }
 
     fn held_bytes(&self) -> usize {
-        let partial = self.directions.iter().map(|one| one.partial.capacity());
+        let partial = self.directions.iter().map(|one| one.partial.len());
         size_of_val(self) + self.matching.held_bytes() + partial.sum::<usize>()
     }
 }

@@ -357,7 +357,7 @@ impl StreamInspector for HttpInspector {
     }
 
     fn held_bytes(&self) -> usize {
-        let heads = self.directions.iter().map(|one| one.head.capacity());
+        let heads = self.directions.iter().map(|one| one.head.len());
         size_of_val(self) + heads.sum::<usize>() + self.pending_bytes()
     }
 }

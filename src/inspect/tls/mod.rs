@@ -360,7 +360,7 @@ impl StreamInspector for TlsInspector {
     }
 
     fn held_bytes(&self) -> usize {
-        let held = self.directions.iter().map(|one| one.held.capacity());
+        let held = self.directions.iter().map(|one| one.held.len());
         size_of_val(self) + held.sum::<usize>()
     }
 }
