@@ -17,12 +17,12 @@ use crate::net::{Transport, TunnelKind, Uid};
 use crate::observe::{FlowId, TunnelSeen};
 use crate::packet::fragments::{Fragment, Fragments};
 use crate::packet::frame::Frame;
-use crate::packet::{self, Ip, Link, Packet, Peeled, Undecoded, checksum, proto, tunnel};
+use crate::packet::{self, Ip, Link, Packet, Peeled, Undecoded, proto, tunnel};
 use crate::time::Timestamp;
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
-use tunnelled::{Inner, is_bad};
+use tunnelled::{Inner, header, is_bad};
 
 /// How many tunnels may stand within each other in one frame. Zeek's `Tunnel::max_depth` is 2, but
 /// a mirror's own tunnel (ERSPAN, VXLAN) may stand around what is mirrored.
@@ -192,7 +192,7 @@ impl Steering {
         let bytes = frame.bytes.get(..packet.ip.body.end).unwrap_or_default();
         let carried = tunnel::over_ip(bytes, &packet.ip);
         if let Some(carried) = carried {
-            if is_bad(settings, &packet, bytes) {
+            if is_bad(settings, hosts[0], header(&packet, bytes)) {
                 self.counters.bad_checksums += 1;
                 self.put_weird(Weird::BadIpChecksum, hosts, put);
                 return None;
@@ -243,10 +243,7 @@ impl Steering {
         if within.joined >= TUNNELS_MAX {
             return self.put_weird(Weird::TunnelTooDeep, hosts, put);
         }
-        let believed = settings.ignore_checksums
-            || fragment.src.is_ipv6()
-            || checksum::holds(fragment.header(frame.bytes));
-        if !believed {
+        if is_bad(settings, fragment.src, fragment.header(frame.bytes)) {
             self.counters.bad_checksums += 1;
             return self.put_weird(Weird::BadIpChecksum, hosts, put);
         }

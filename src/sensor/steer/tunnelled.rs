@@ -13,6 +13,7 @@ use crate::packet::tunnel::{self, Carried};
 use crate::packet::{Packet, Peeled, Undecoded, checksum, proto};
 use crate::time::Timestamp;
 use crate::weird::Weird;
+use std::net::IpAddr;
 
 /// Where the packet within a packet is.
 pub(super) struct Inner {
@@ -137,7 +138,7 @@ impl Steering {
         within: &mut Within,
         put: &mut impl FnMut(Steered, &[u8]),
     ) {
-        if within.news.is_empty() || is_bad(settings, packet, bytes) {
+        if within.news.is_empty() || is_bad(settings, packet.ip.src, header(packet, bytes)) {
             return;
         }
         for key in std::mem::take(&mut within.news) {
@@ -195,7 +196,13 @@ fn ip_proto(carried: Carried) -> u8 {
     }
 }
 
-/// Whether the checksum of the packet's IP header does not hold, where that matters.
-pub(super) fn is_bad(settings: &Settings, packet: &Packet, bytes: &[u8]) -> bool {
-    !settings.ignore_checksums && checksum::mismatch(packet, bytes) == Some(Weird::BadIpChecksum)
+/// Whether the checksum of an IP header from `src` does not hold, where that matters. Its body is
+/// for the shard to judge.
+pub(super) fn is_bad(settings: &Settings, src: IpAddr, header: &[u8]) -> bool {
+    !settings.ignore_checksums && src.is_ipv4() && !checksum::holds(header)
+}
+
+/// The IP header of `packet` in its frame.
+pub(super) fn header<'a>(packet: &Packet, bytes: &'a [u8]) -> &'a [u8] {
+    bytes.get(packet.ip.header.clone()).unwrap_or_default()
 }
