@@ -108,9 +108,9 @@ fn words(addr: IpAddr) -> [u64; 2] {
     [(bits >> 64) as u64, bits as u64]
 }
 
-/// The ICMP type that answers `kind`: RFC 792, 950, 1256, 4443, 4861 and 8335.
-fn answering_type(ip_proto: u8, kind: u8) -> Option<u8> {
-    let pairs: &[(u8, u8)] = if ip_proto == proto::ICMP {
+/// The ICMP types that ask, and those that answer them: RFC 792, 950, 1256, 4443, 4861 and 8335.
+fn pairs(ip_proto: u8) -> &'static [(u8, u8)] {
+    if ip_proto == proto::ICMP {
         &[(8, 0), (13, 14), (15, 16), (10, 9), (17, 18)]
     } else {
         &[
@@ -121,8 +121,17 @@ fn answering_type(ip_proto: u8, kind: u8) -> Option<u8> {
             (144, 145),
             (130, 131),
         ]
-    };
-    pairs.iter().find_map(|(ask, answer)| match kind {
+    }
+}
+
+/// Whether an ICMP message of type `kind` asks for an answer.
+pub(super) fn is_query(ip_proto: u8, kind: u8) -> bool {
+    pairs(ip_proto).iter().any(|(ask, _)| *ask == kind)
+}
+
+/// The ICMP type that answers `kind`, or that it answers.
+fn answering_type(ip_proto: u8, kind: u8) -> Option<u8> {
+    pairs(ip_proto).iter().find_map(|(ask, answer)| match kind {
         _ if kind == *ask => Some(*answer),
         _ if kind == *answer => Some(*ask),
         _ => None,

@@ -13,6 +13,7 @@ pub mod table;
 pub mod tcp;
 mod tcp_stream;
 mod tunnels;
+mod turn;
 
 use crate::limits::Limits;
 use crate::net::{Endpoint, Mac, Side, Transport, Uid};
@@ -27,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use stream::StreamEvent;
 use tcp::{State, TcpFlow};
 use tunnels::Tunnels;
+pub use turn::Awaits;
 
 /// A flow, from its first packet to its account in `conn.log`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -107,6 +109,12 @@ impl Flow {
         clock: Timestamp,
     ) -> Flow {
         let flip = reply_first || ports::is_reply_first(keyed, packet);
+        let uid = uid(seed, &keyed.key, packet.at);
+        Flow::open_as(uid, keyed, packet, flip, clock)
+    }
+
+    /// The flow with this uid that `packet` opens, from the responder if so.
+    fn open_as(uid: Uid, keyed: &Keyed, packet: &Packet, flip: bool, clock: Timestamp) -> Flow {
         let (originator, responder) = match flip {
             true => (keyed.dst, keyed.src),
             false => (keyed.src, keyed.dst),
@@ -120,7 +128,7 @@ impl Flow {
         Flow {
             key: keyed.key,
             id: FlowId {
-                uid: uid(seed, &keyed.key, packet.at),
+                uid,
                 first_at: packet.at,
                 originator,
                 responder,
@@ -187,7 +195,6 @@ impl Flow {
         {
             self.history.add(Side::Originator, b'X');
         }
-        self.active_at = ingress.clock;
         let mut outcome = Outcome::default();
         let mut counts = true;
         match packet.transport {
@@ -203,15 +210,18 @@ impl Flow {
                 self.history.add_once(side, b'D');
                 self.tally[side.index()].bytes += u64::from(len);
             }
-            packet::Transport::Icmp { .. } => {
+            packet::Transport::Icmp { kind, .. } => {
+                side = self.turn_to_query(ingress, side, packet.ip.proto, kind);
                 self.tally[side.index()].bytes += u64::from(packet.payload_len);
             }
             // What payload is, only the protocol's analyzer could say; Zeek counts none either.
             packet::Transport::Other => {}
         }
+        self.active_at = ingress.clock;
         if counts {
             self.last_at = self.last_at.max(packet.at);
         }
+        self.id.first_at = self.id.first_at.min(packet.at);
         let tally = &mut self.tally[side.index()];
         tally.packets += 1;
         tally.ip_bytes += u64::from(packet.ip.total_len);

@@ -32,9 +32,7 @@ impl Flow {
         };
         let placed = flow.handle_segment(clock, side, tcp, len, &mut self.history, weirds);
         if placed.flip {
-            std::mem::swap(&mut self.id.originator, &mut self.id.responder);
-            self.tally.swap(0, 1);
-            self.macs.swap(0, 1);
+            self.turn_round();
         }
         placed
     }

@@ -24,6 +24,7 @@ use crate::time::Timestamp;
 use crate::weird::Weird;
 use fragments::Fragment;
 use frame::{Frame, LinkType};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 use std::ops::Range;
 
@@ -32,7 +33,7 @@ use std::ops::Range;
 pub const LAYERS_MAX: usize = 16;
 
 /// An IP packet within a frame.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Packet {
     /// The frame's capture moment.
     pub at: Timestamp,
@@ -51,7 +52,7 @@ pub struct Packet {
 }
 
 /// What the link layer said of a packet.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
     /// Outer and inner VLAN identifier.
     pub vlan: [Option<u16>; 2],
@@ -60,7 +61,7 @@ pub struct Link {
 }
 
 /// What the IP header said of a packet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Ip {
     /// Source address.
     pub src: IpAddr,
@@ -79,7 +80,7 @@ pub struct Ip {
 }
 
 /// The transport header.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub enum Transport {
     /// TCP.
     Tcp(Tcp),
@@ -104,7 +105,7 @@ pub enum Transport {
 }
 
 /// A TCP header.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct Tcp {
     /// Source port.
     pub src: u16,
@@ -125,7 +126,7 @@ pub struct Tcp {
 }
 
 /// The control bits of a segment that matter to flows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[allow(missing_docs)] // RFC 9293 section 3.1 names them.
 pub struct TcpFlags {
     pub syn: bool,

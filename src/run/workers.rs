@@ -272,7 +272,7 @@ impl Worker {
     fn counters(&self) -> Counters {
         let mut counters = Counters::default();
         for shard in &self.shards {
-            counters.add(&shard.counters);
+            counters.add(shard.counters());
         }
         counters
     }

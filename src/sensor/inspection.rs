@@ -4,6 +4,7 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
+use super::early::Early;
 use super::handshake::Handshake;
 use super::probing::{Beginning, Probed, probe};
 use super::shaping::Shaping;
@@ -29,9 +30,8 @@ pub struct Inspection {
     pub services: Vec<Box<str>>,
     /// What kind of tunnel it carries, once a packet was found within.
     pub tunnel: Option<TunnelKind>,
-    /// Anomalies already told of this flow: each is told once, so that a flow cannot flood the log.
-    #[allow(clippy::box_collection)] // Most flows have none, and there are many flows.
-    told: Option<Box<Vec<Weird>>>,
+    /// What few flows have, and there are many flows.
+    seldom: Option<Box<Seldom>>,
     /// How far a TCP handshake is.
     pub handshake: Handshake,
     /// The flow's shape in time.
@@ -42,6 +42,13 @@ pub struct Inspection {
     turns: u8,
     /// HTTP transactions so far.
     http_depth: u32,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Seldom {
+    /// Anomalies already told of this flow: each is told once, so that a flow cannot flood the log.
+    told: Vec<Weird>,
+    early: Early,
 }
 
 impl Inspection {
@@ -55,7 +62,7 @@ impl Inspection {
             reader,
             services: Vec::new(),
             tunnel: None,
-            told: None,
+            seldom: None,
             handshake: Handshake::default(),
             charged: 0,
             turns: 0,
@@ -74,9 +81,21 @@ impl Inspection {
         matches!(self.reader, Reader::Dns(_))
     }
 
+    /// Segments that overtook others.
+    pub(super) fn early(&self) -> &Early {
+        self.seldom
+            .as_ref()
+            .map_or(Early::NONE, |seldom| &seldom.early)
+    }
+
+    /// The same, to change them.
+    pub(super) fn early_mut(&mut self) -> &mut Early {
+        &mut self.seldom.get_or_insert_default().early
+    }
+
     /// Whether `weird` is new for this flow.
     pub fn is_news(&mut self, weird: Weird) -> bool {
-        let told = self.told.get_or_insert_default();
+        let told = &mut self.seldom.get_or_insert_default().told;
         let new = !told.contains(&weird);
         if new {
             told.push(weird);

@@ -7,6 +7,7 @@ pub mod counters;
 pub mod detector;
 mod dhcp_log;
 mod duplicates;
+mod early;
 mod handshake;
 mod header;
 mod inspection;
@@ -103,7 +104,7 @@ impl Parts {
         let mut counters = self.steering.counters.clone();
         self.shards
             .iter()
-            .for_each(|shard| counters.add(&shard.counters));
+            .for_each(|shard| counters.add(shard.counters()));
         counters
     }
 }

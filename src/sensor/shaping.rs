@@ -88,6 +88,13 @@ impl Shaping {
         }
     }
 
+    /// Whether the flow is told while it is open by `clock`.
+    fn is_due(&self, flow: &FlowId, clock: Timestamp) -> bool {
+        let next = |shape: &Shape| shape.next_checkpoint(flow.first_at);
+        let due = self.shape.as_deref().and_then(next);
+        due.is_some_and(|due| due <= clock)
+    }
+
     /// When the flow is told while it is open; what had to be told before `clock` is left out.
     fn next_checkpoint(&mut self, flow: &FlowId, clock: Timestamp) -> Option<Timestamp> {
         let shape = self.shape.as_mut()?;
@@ -170,11 +177,12 @@ pub fn follow_up(
     shaping.tell_begun(id, &mut put);
 }
 
-/// At a checkpoint: tells the shape of the flow, which goes on.
+/// If a checkpoint is due, tells the shape of the flow, which goes on.
 pub fn look(entry: &mut Entry<Inspection>, at: Timestamp, put: impl FnOnce(FlowId, Fact)) {
     let (id, shaping) = (entry.flow.id, &mut entry.attached.shaping);
+    let is_due = shaping.is_due(&id, at);
     entry.look_at = shaping.next_checkpoint(&id, at);
-    if let Some(shape) = shaping.worth_telling(&id) {
+    if is_due && let Some(shape) = shaping.worth_telling(&id) {
         put(
             id,
             Fact::Profile(Box::new(shape.profile(id.first_at, at, true))),

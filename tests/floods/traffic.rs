@@ -83,6 +83,12 @@ pub const FLOODS: &[Flood] = &[
         units: 400_000,
         frames: unread_holes,
     },
+    Flood {
+        name: "early",
+        what: "flows of 400 segments whose handshake never comes",
+        units: 20_000,
+        frames: early,
+    },
 ];
 
 /// Where frames go, and the clock that they carry.
@@ -381,6 +387,16 @@ fn unread_holes(units: u64, wire: &mut Wire<'_>) {
         }
         for hole in 0..8 {
             wire.tcp(&flow, true, 42 + hole * 2, ACK, b"x");
+        }
+    }
+}
+
+fn early(units: u64, wire: &mut Wire<'_>) {
+    for number in 0..units {
+        wire.wait(60_000_000_000 / units as i64);
+        let flow = flow(number, 443);
+        for piece in 0..400 {
+            wire.tcp(&flow, piece % 2 == 0, 1 + piece, ACK, b"?");
         }
     }
 }

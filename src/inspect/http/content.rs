@@ -132,6 +132,13 @@ impl Content {
         })
     }
 
+    /// Bytes of memory beside itself.
+    pub(super) fn held_bytes(&self) -> usize {
+        let inflate = self.inflate.as_ref().map_or(0, |it| it.held_bytes());
+        let multipart = self.multipart.as_ref().map_or(0, |it| it.held_bytes());
+        inflate + multipart + self.file.held_bytes()
+    }
+
     /// Bytes so far, decompressed.
     pub(super) fn len(&self) -> u64 {
         let inflated = self.inflate.as_ref().map_or(0, |inflate| inflate.len());
@@ -165,6 +172,11 @@ pub(super) struct File {
 }
 
 impl File {
+    /// Bytes of memory beside itself.
+    pub(super) fn held_bytes(&self) -> usize {
+        self.first.len() + self.name.as_ref().map_or(0, |name| name.len())
+    }
+
     /// A file of this name.
     pub(super) fn new(name: Option<BString>) -> File {
         File {

@@ -3,7 +3,12 @@
 //! Holds a frame's header, or the payload of one that carries fields.
 
 use super::hpack::Decoder;
+use super::http2::Http2Inspector;
+use crate::net::Side;
 use serde::{Deserialize, Serialize};
+
+/// How the originator begins (RFC 9113, section 3.4).
+pub(super) const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Bytes of a frame's header.
 pub(super) const HEADER_BYTES: usize = 9;
@@ -40,6 +45,38 @@ pub(super) enum Place {
     Passed(Frame),
     /// Nothing more is read.
     Over,
+}
+
+/// Whether the first bytes of a direction look like HTTP/2, the preface or settings, and how many
+/// are needed to decide.
+pub(super) fn fits_beginning(side: Side, first: &[u8]) -> (bool, usize) {
+    match side {
+        Side::Originator => {
+            let alike = first.iter().zip(PREFACE).all(|(byte, other)| byte == other);
+            (alike, Http2Inspector::PROBE_BYTES)
+        }
+        Side::Responder => {
+            let fits = |(at, byte): (usize, &u8)| match at {
+                0 | 1 | 5.. => *byte == 0,
+                2 => byte % 6 == 0,
+                3 => *byte == 4,
+                _ => *byte < 2,
+            };
+            let fits = first.iter().take(HEADER_BYTES).enumerate().all(fits);
+            (fits, HEADER_BYTES)
+        }
+    }
+}
+
+impl Direction {
+    /// Bytes of memory beside itself.
+    pub(super) fn held_bytes(&self) -> usize {
+        let place = match &self.place {
+            Place::Header(bytes) | Place::Held(_, bytes) => bytes.len(),
+            _ => 0,
+        };
+        place + self.block.len() + self.decoder.held_bytes()
+    }
 }
 
 impl Default for Place {

@@ -100,6 +100,11 @@ impl Default for Decoder {
 }
 
 impl Decoder {
+    /// Bytes of memory beside itself: an entry's size counts its overhead (RFC 7541, section 4.1).
+    pub(super) fn held_bytes(&self) -> usize {
+        self.size
+    }
+
     /// Hands out the fields of a block, at most `limit` bytes of them; none if it is none.
     pub(super) fn decode(
         &mut self,

@@ -10,7 +10,7 @@
 use super::Probe;
 use super::content::{Content, ContentFields};
 use super::frame::{self, Direction, Frame, Place};
-use super::transaction::{kept, note_field};
+use super::transaction::{kept, note_field, transaction_bytes};
 use crate::flow::stream::StreamEvent;
 use crate::inspect::{Context, Found, StreamInspector, Verdict};
 use crate::net::Side;
@@ -19,9 +19,6 @@ use crate::weird::Weird;
 use bstr::ByteSlice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// How the originator begins (RFC 9113, section 3.4).
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// The HTTP/2 inspector of one TCP flow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -48,24 +45,7 @@ impl Http2Inspector {
 
     /// Whether the first bytes of a direction look like HTTP/2: the preface, or settings.
     pub fn probe(side: Side, first: &[u8]) -> Probe {
-        let (fits, needed) = match side {
-            Side::Originator => {
-                let alike = first.iter().zip(PREFACE).all(|(byte, other)| byte == other);
-                (alike, Http2Inspector::PROBE_BYTES)
-            }
-            Side::Responder => {
-                let fits = |(at, byte): (usize, &u8)| match at {
-                    0 | 1 | 5.. => *byte == 0,
-                    2 => byte % 6 == 0,
-                    3 => *byte == 4,
-                    _ => *byte < 2,
-                };
-                (
-                    first.iter().take(frame::HEADER_BYTES).enumerate().all(fits),
-                    frame::HEADER_BYTES,
-                )
-            }
-        };
+        let (fits, needed) = frame::fits_beginning(side, first);
         match fits {
             false => Probe::NotMine,
             true if first.len() < needed => Probe::Open,
@@ -88,7 +68,7 @@ impl Http2Inspector {
 
     /// Whether the preface was read.
     pub fn is_confirmed(&self) -> bool {
-        self.preface >= PREFACE.len()
+        self.preface >= frame::PREFACE.len()
     }
 
     fn data(
@@ -99,7 +79,7 @@ impl Http2Inspector {
         found: &mut Vec<Found>,
     ) -> Verdict {
         if side == Side::Originator {
-            let due = PREFACE.get(self.preface..).unwrap_or_default();
+            let due = frame::PREFACE.get(self.preface..).unwrap_or_default();
             let (preface, rest) = bytes.split_at(bytes.len().min(due.len()));
             if !due.starts_with(preface) {
                 return Verdict::NotMine;
@@ -388,5 +368,15 @@ impl StreamInspector for Http2Inspector {
 
     fn finish(&mut self, _context: Context<'_>, found: &mut Vec<Found>) {
         self.tell_all(found);
+    }
+
+    fn held_bytes(&self) -> usize {
+        let directions = self.directions.iter().map(|one| one.held_bytes());
+        let streams = self.streams.values().map(|stream| {
+            let [request, response] = &stream.contents;
+            let contents = request.held_bytes() + response.held_bytes();
+            size_of::<Stream>() + transaction_bytes(&stream.transaction) + contents
+        });
+        size_of_val(self) + directions.chain(streams).sum::<usize>()
     }
 }

@@ -68,6 +68,12 @@ const LENGTH_ORDER: [u8; 19] = [
 ];
 
 impl Inflate {
+    /// Bytes of memory, itself included.
+    pub(super) fn held_bytes(&self) -> usize {
+        let codes = self.literals.held_bytes() + self.distances.held_bytes();
+        size_of::<Inflate>() + self.lengths.len() + codes + self.first.len()
+    }
+
     /// A decompressor that hands out the first `room` bytes. What begins with neither a gzip nor a
     /// zlib header is read nevertheless where `bare` says so: some servers that say deflate leave
     /// the header out.

@@ -357,7 +357,8 @@ impl StreamInspector for HttpInspector {
     }
 
     fn held_bytes(&self) -> usize {
-        let heads = self.directions.iter().map(|one| one.head.len());
-        size_of_val(self) + heads.sum::<usize>() + self.pending_bytes()
+        let directions = self.directions.iter();
+        let held = directions.map(|one| one.head.len() + one.content.held_bytes());
+        size_of_val(self) + held.sum::<usize>() + self.pending_bytes()
     }
 }

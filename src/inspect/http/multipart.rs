@@ -45,6 +45,16 @@ enum Place {
 }
 
 impl Multipart {
+    /// Bytes of memory, itself included.
+    pub(super) fn held_bytes(&self) -> usize {
+        let delimiter = self.delimiter.as_ref().map_or(0, Vec::len);
+        let lines = delimiter + self.line.len() + self.line_end.len();
+        let names = self.files.names.iter().map(|name| name.len());
+        let types = self.files.mime_types.iter().map(|name| name.len());
+        let files = names.chain(types).sum::<usize>();
+        size_of::<Multipart>() + lines + self.file.held_bytes() + files
+    }
+
     /// The parts of content of the type that the value of a Content-Type field says, if it has
     /// any.
     pub(super) fn of(content_type: &[u8]) -> Option<Multipart> {

@@ -23,6 +23,11 @@ pub(super) enum Peek {
 }
 
 impl Code {
+    /// Bytes of memory beside itself.
+    pub(super) fn held_bytes(&self) -> usize {
+        size_of_val(self.symbols.as_slice())
+    }
+
     /// The code whose symbols have these lengths; none if the lengths make no code.
     pub(super) fn new(lengths: &[u8]) -> Option<Code> {
         let mut counts = [0u16; 16];

@@ -70,7 +70,7 @@ impl HttpInspector {
         self.simple |= line.is_simple();
         self.note_version(Side::Originator, line.version, found);
         let limits = context.limits;
-        let waiting: usize = self.pending.iter().map(|request| size(request)).sum();
+        let waiting: usize = self.pending.iter().map(|request| text_bytes(request)).sum();
         if self.pending.len() >= limits.http_pending_max || waiting >= limits.http_head_bytes_max {
             found.push(Found::Weird(
                 Weird::HttpExcessivePipelining,
@@ -243,9 +243,7 @@ impl HttpInspector {
     /// Bytes of memory that the requests which wait take.
     pub(super) fn pending_bytes(&self) -> usize {
         let requests = self.pending.iter().chain(&self.answered);
-        requests
-            .map(|request| size_of::<HttpTransaction>() + size(request))
-            .sum()
+        requests.map(|request| transaction_bytes(request)).sum()
     }
 
     /// Tells the requests that wait, without a response.
@@ -292,8 +290,13 @@ pub(super) fn note_field(transaction: &mut HttpTransaction, name: &[u8], value: 
     *column = Some(kept(value));
 }
 
-/// What a transaction that waits weighs, in bytes.
-fn size(transaction: &HttpTransaction) -> usize {
+/// Bytes of memory of a transaction that waits.
+pub(super) fn transaction_bytes(transaction: &HttpTransaction) -> usize {
+    size_of::<HttpTransaction>() + text_bytes(transaction)
+}
+
+/// Bytes of its texts.
+fn text_bytes(transaction: &HttpTransaction) -> usize {
     let texts = [
         &transaction.method,
         &transaction.host,

@@ -6,6 +6,7 @@ use super::super::order::{Phase, Place, Placed};
 use super::super::settings::Settings;
 use super::super::tap::TapMeter;
 use super::Shard;
+use super::following::Shared;
 use crate::flow::table::Entry;
 use crate::inspect::{Context, Found};
 use crate::limits::SHARDS;
@@ -37,6 +38,23 @@ impl Out<'_> {
 }
 
 impl Shard {
+    pub(super) fn tell_tap(
+        &self,
+        phase: Phase,
+        at: Timestamp,
+        account: TapAccount,
+        observations: &mut Vec<Placed>,
+    ) {
+        let place = self.place(at, phase, TapMeter::seq(phase), 0);
+        Out {
+            place,
+            observations,
+        }
+        .put(None, Fact::Tap(Box::new(account)));
+    }
+}
+
+impl Shared {
     /// Tells what no packet was made of.
     pub(super) fn tell_undecoded(
         &mut self,
@@ -58,25 +76,14 @@ impl Shard {
         }
     }
 
-    pub(super) fn tell_tap(
-        &self,
-        phase: Phase,
-        at: Timestamp,
-        account: TapAccount,
-        observations: &mut Vec<Placed>,
+    /// Tells what inspectors found in a flow.
+    pub(super) fn tell(
+        &mut self,
+        entry: &mut Entry<Inspection>,
+        found: Vec<Found>,
+        out: &mut Out<'_>,
     ) {
-        let place = self.place(at, phase, TapMeter::seq(phase), 0);
-        Out {
-            place,
-            observations,
-        }
-        .put(None, Fact::Tap(Box::new(account)));
-    }
-
-    /// Tells what inspectors found in the flow of `slot`.
-    pub(super) fn tell(&mut self, slot: u32, found: Vec<Found>, out: &mut Out<'_>) {
         for found in found {
-            let entry = self.flows.get_mut(slot);
             if let Some((id, fact)) = self.counters.take(entry, found) {
                 out.put(Some(id), fact);
             }

@@ -66,7 +66,7 @@ impl Shard {
             && self.flows.get_mut(slot).flow.id.uid != carrier.uid
         {
             let entry = self.flows.remove(slot);
-            self.end_flow(settings, out.place.at, entry, out);
+            self.shared.end_flow(settings, entry, out);
         }
     }
 
