@@ -16,7 +16,7 @@ pub use limits::LimitsTable;
 use crate::detect;
 use crate::detect::catalogue::{Catalogue, Category, HostRole, PatternError};
 use crate::detect::evidence::{Bits, Tiers};
-use crate::detect::settings::{An1190, RequestFrequency, Role, RoleKind};
+use crate::detect::settings::{An1190, RequestFrequency, Role, RoleKind, Rules};
 use crate::packet::tunnel::TunnelPorts;
 use crate::sensor::settings::{Dedup, Settings};
 use crate::time::Span;
@@ -270,9 +270,12 @@ impl File {
         let detect = detect::Settings::new(
             self.roles(&local_networks)?,
             self.catalogue()?,
-            self.an1190()?,
+            Rules {
+                an1190: self.an1190()?,
+            },
             self.tiers()?,
-        );
+        )
+        .with_seed(self.sensor.seed);
         Ok(Settings {
             seed: self.sensor.seed,
             community_id_seed: self.sensor.community_id_seed,

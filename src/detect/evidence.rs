@@ -156,6 +156,13 @@ impl Item {
         }
     }
 
+    /// Worth at most `cap`, where that is less than the group's.
+    pub fn capped(mut self, cap: Bits) -> Item {
+        self.cap = self.cap.min(cap);
+        self.bits = self.bits.min(self.cap);
+        self
+    }
+
     /// With what was seen.
     pub fn observed(mut self, observed: Value) -> Item {
         self.observed = observed;

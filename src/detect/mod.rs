@@ -1,22 +1,32 @@
 //! From observations to alerts that explain themselves.
 //!
-//! Reads no packet and suppresses nothing. A flow is judged when it is over. What is known of the
-//! host itself counts at once; what spans hosts is read as of the last closed epoch, so no verdict
-//! depends on which host spoke first. Every table is bounded by [`Limits`]; [`Engine::evictions`]
-//! counts who had to leave.
+//! Reads no packet. A flow is judged when it is over, and a long one at its check-points. What is
+//! known of the host itself counts at once; what spans hosts is read as of the last closed epoch, so
+//! no verdict depends on which host spoke first. Every table is bounded by
+//! [`Limits`](crate::limits::Limits); [`Engine::evictions`] counts who had to leave.
 
+mod admission;
 pub mod alert;
 pub mod an1190;
 pub mod attack;
+pub mod called;
+pub mod calls;
 pub mod catalogue;
 pub mod client;
 mod counterfactual;
 mod engine;
 pub mod evidence;
 mod explain;
+pub mod finding;
 mod identity;
+mod judging;
+mod presence;
+mod registry;
+mod rfc3339;
 pub mod settings;
 mod site;
+pub mod timing;
+pub mod track;
 pub mod usage;
 
 #[cfg(test)]

@@ -7,11 +7,13 @@ use super::catalogue::Catalogue;
 use super::client::Clients;
 use super::evidence::Tiers;
 use super::identity;
+use crate::profile::cadence::Templates;
 use crate::time::Span;
 use ipnet::IpNet;
 use prefix_trie::joint::JointPrefixMap;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What the members of a role are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +85,22 @@ impl An1190 {
     }
 }
 
+/// The rules of every analytic.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rules {
+    /// Tools and scripts that call popular web services out of place.
+    pub an1190: An1190,
+}
+
+impl Rules {
+    /// The shipped rules.
+    pub fn shipped() -> Rules {
+        Rules {
+            an1190: An1190::shipped(),
+        }
+    }
+}
+
 /// Everything the detector asks for.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -90,14 +108,17 @@ pub struct Settings {
     role_by_network: JointPrefixMap<IpNet, usize>,
     catalogue: Catalogue,
     clients: Clients,
-    an1190: An1190,
+    rules: Rules,
     tiers: Tiers,
     config_hash: Box<str>,
+    seed: u64,
+    /// Built once, the first time that one is needed, and shared by every copy.
+    templates: Arc<Templates>,
 }
 
 impl Settings {
     /// Settings of these parts. Of two roles with the same network the first has it.
-    pub fn new(roles: Vec<Role>, catalogue: Catalogue, an1190: An1190, tiers: Tiers) -> Settings {
+    pub fn new(roles: Vec<Role>, catalogue: Catalogue, rules: Rules, tiers: Tiers) -> Settings {
         let mut role_by_network = JointPrefixMap::new();
         for (index, role) in roles.iter().enumerate().rev() {
             for network in &role.networks {
@@ -105,7 +126,7 @@ impl Settings {
             }
         }
         let clients = Clients::shipped();
-        let parts = (&roles, &catalogue, &clients, &an1190, &tiers);
+        let parts = (&roles, &catalogue, &clients, &rules, &tiers);
         let parts = postcard::to_stdvec(&parts).expect("plain values serialise into memory");
         let config_hash = identity::digest([parts.as_slice()]);
         Settings {
@@ -113,10 +134,18 @@ impl Settings {
             role_by_network,
             catalogue,
             clients,
-            an1190,
+            rules,
             tiers,
             config_hash,
+            seed: 0,
+            templates: Arc::default(),
         }
+    }
+
+    /// With a seed for the sketches of how often keys come, so that nobody outside can tell which
+    /// keys collide. No alert names it.
+    pub fn with_seed(self, seed: u64) -> Settings {
+        Settings { seed, ..self }
     }
 
     /// The role of the host at `addr`; none for hosts that are not the site's.
@@ -140,9 +169,19 @@ impl Settings {
         &self.clients
     }
 
-    /// The rules of AN1190.
-    pub fn an1190(&self) -> &An1190 {
-        &self.an1190
+    /// The rules of the analytics.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// See [`Settings::with_seed`].
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// What gaps look like with a timer and without.
+    pub fn templates(&self) -> &Templates {
+        &self.templates
     }
 
     /// The tiers.

@@ -1,7 +1,7 @@
-use super::an1190::NamedBy;
+use super::called::NamedBy;
 use super::catalogue::Catalogue;
 use super::evidence::{Bits, Evidence, Group, Item, Tier, Tiers};
-use super::settings::{An1190, Role, RoleKind};
+use super::settings::{Role, RoleKind, Rules};
 use super::*;
 use crate::limits::Limits;
 use crate::net::{Endpoint, Transport, Uid};
@@ -168,7 +168,7 @@ fn settings() -> Settings {
     Settings::new(
         roles,
         Catalogue::shipped(),
-        An1190::shipped(),
+        Rules::shipped(),
         Tiers::DEFAULT,
     )
 }

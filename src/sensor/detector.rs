@@ -128,15 +128,16 @@ impl Detector {
         let Some(platform) = platform else { return };
         let name = platform.name();
         alert.subject.os = Some(name.into());
-        if platform != Platform::Linux {
+        let expected = alert.analytic.platform();
+        if name != expected {
             let bits = Platform::ALL.map(Platform::name).into_iter().zip(bits);
             let bits: BTreeMap<&str, u32> = bits.collect();
             alert.against.push(
                 Item::new("context.platform", Group::Context, Bits::ZERO)
                     .observed(json!({"platform": name, "bits": bits}))
-                    .expected("linux", 0)
+                    .expected(expected, 0)
                     .why(format!(
-                        "the host shows itself as {name}; this analytic is about Linux"
+                        "the host shows itself as {name}; this analytic is about {expected}"
                     )),
             );
         }
