@@ -3,6 +3,7 @@
 //! Decides nothing any more. Every number in it can be computed again from the others; the same
 //! inputs give the same bytes.
 
+use super::allow::{Checked, Suppression};
 use super::attack::{Analytic, Mitre};
 use super::called::NamedBy;
 use super::catalogue::name_text;
@@ -69,6 +70,8 @@ pub struct Alert {
     pub against: Vec<Item>,
     /// What could not be seen.
     pub missing: Vec<Missing>,
+    /// The allow entry that keeps it out of `alerts.log`; it is in `suppressed.log` then.
+    pub suppressed_by: Option<Box<str>>,
     /// Allow entries that were looked at.
     pub suppressions_checked: Vec<Suppression>,
     /// What would have changed the tier.
@@ -142,17 +145,6 @@ impl From<ClientClass> for ClassShares {
     }
 }
 
-/// An allow entry that was looked at.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Suppression {
-    /// The entry.
-    pub id: String,
-    /// Why it did or did not suppress.
-    pub result: String,
-    /// Who owns it.
-    pub owner: String,
-}
-
 /// What an alert has beside its finding.
 #[derive(Clone, Debug)]
 pub struct Occasion {
@@ -161,7 +153,7 @@ pub struct Occasion {
     /// See [`Alert::baseline_hash`].
     pub baseline_hash: Box<str>,
     /// See [`Alert::suppressions_checked`].
-    pub suppressions_checked: Vec<Suppression>,
+    pub checked: Checked,
 }
 
 impl Alert {
@@ -201,7 +193,8 @@ impl Alert {
             evidence: finding.evidence,
             against: finding.against,
             missing: finding.missing,
-            suppressions_checked: occasion.suppressions_checked,
+            suppressed_by: occasion.checked.suppressed_by,
+            suppressions_checked: occasion.checked.entries,
             triage: finding.triage,
             flows: finding.flows.iter().map(Uid::to_string).collect(),
             config_hash: Box::from(scene.settings.config_hash()),

@@ -36,6 +36,7 @@ use super::catalogue::{Category, HostRole, Match, name_text};
 use super::client::ClientClass;
 use super::evidence::{Bits, Evidence, Group, Item, Tier};
 use super::finding::{Confidence, Finding, Grounds, Missing, Scene};
+use super::rarity;
 use super::settings::{RequestFrequency, RoleKind};
 use super::timing::Timing;
 use super::usage::{Usage, UsedFlow};
@@ -121,7 +122,11 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
         first_use(case),
         server_to_chat(case),
         webhook_or_bot_api(case),
-        fingerprint_rarity(case),
+        rarity::fingerprint(
+            &case.scene,
+            case.peers.fingerprinted,
+            case.peers.fingerprint,
+        ),
         non_browser(case),
         upload_skew(case),
         case.timing.periodicity(TIMING_CAP),
@@ -274,24 +279,6 @@ fn webhook_or_bot_api(case: &Case<'_>) -> Option<Item> {
         .observed(json!({"pattern": pattern, "peer_share": share(case)}))
         .expected("none from this role", case.peers.members)
         .why(format!("{pattern} is an interface for programs"));
-    Some(item)
-}
-
-fn fingerprint_rarity(case: &Case<'_>) -> Option<Item> {
-    let ja4 = case.scene.called.ja4.as_deref()?;
-    let Peers {
-        fingerprinted: n,
-        fingerprint: k,
-        ..
-    } = case.peers;
-    let bits = Bits::rarity(k, n).min(Group::ClientFingerprint.cap());
-    let bits = bits.scaled(1.0 - case.class().browser());
-    let item = Item::new("fp.role_rarity", Group::ClientFingerprint, bits)
-        .observed(json!({"ja4": ja4, "hosts_role_showing": k, "browser": case.class().browser()}))
-        .expected(format!("{k} of {n} peers in 30 d"), n)
-        .why(format!(
-            "{k} of the {n} other hosts of the role that use TLS show this client"
-        ));
     Some(item)
 }
 

@@ -6,11 +6,11 @@
 
 use super::admission::{Frequencies, cells};
 use super::client::Kind;
+use super::replies::Replies;
 use super::timing::Timing;
 use super::track::Tracks;
 use crate::baseline::Bounded;
 use crate::limits::Limits;
-use crate::profile::cadence::{Event, Templates};
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -34,35 +34,31 @@ pub struct Calls {
 pub struct Call {
     /// The cadence.
     pub tracks: Tracks,
+    /// How its requests were answered.
+    pub replies: Replies,
+    /// The epoch in which the call was last told to the site.
+    pub told_epoch: Option<i64>,
+    /// The highest entropy of a clear-text URI, in hundredths of a bit for each character.
+    pub uri_centibits: u16,
 }
 
 impl Call {
     fn new(kind: Kind) -> Call {
         Call {
             tracks: Tracks::new(kind),
+            replies: Replies::default(),
+            told_epoch: None,
+            uri_centibits: 0,
         }
     }
 
     /// Bytes that it holds, itself included.
     pub fn bytes(&self) -> usize {
-        size_of::<Call>() + self.tracks.heap_bytes()
+        size_of::<Call>() + self.tracks.heap_bytes() + self.replies.heap_bytes()
     }
 }
 
 impl Calls {
-    /// An exchange of the key, by a client of `kind`; says whether the cadence was looked at.
-    pub fn handle_event(
-        &mut self,
-        (limits, seed): (&Limits, u64),
-        templates: &Templates,
-        key: &CallKey,
-        kind: Kind,
-        event: Event,
-    ) -> bool {
-        self.entry((limits, seed), key, kind, event.at)
-            .is_some_and(|call| call.tracks.handle_event(templates, kind, event))
-    }
-
     /// What is kept of the key, which was seen at `at`; none where there is no room for it.
     pub fn entry(
         &mut self,
@@ -96,6 +92,11 @@ impl Calls {
             let oldest = cells(seed, oldest);
             self.frequencies.of(newcomer) > self.frequencies.of(oldest)
         })
+    }
+
+    /// What is kept of the key, which is not seen by that.
+    pub fn get_mut(&mut self, key: &CallKey) -> Option<&mut Call> {
+        self.keys.get_mut(key)
     }
 
     /// What is kept of the key.

@@ -119,6 +119,9 @@ impl Engine {
             Fact::Dns(dns) => self.handle_dns(now, dns),
             Fact::Tls(tls) => self.handle_tls(now, tls),
             Fact::Http(http) if now.is_outbound() => self.handle_http(now, http),
+            Fact::Profile(profile) if now.is_outbound() => {
+                self.handle_profile(now, profile, alerts);
+            }
             Fact::Exchange(exchange) if now.is_outbound() => self.handle_exchange(now, exchange),
             Fact::Flow(summary) => self.handle_ended(now, summary, alerts),
             // A session brings its certificate's names along; the rest is no evidence.
@@ -200,6 +203,13 @@ impl Engine {
             }
         }
         called.http = true;
+        let entropy = http.uri.as_ref().map_or(0, |uri| uri_centibits(uri));
+        if entropy > 0 {
+            let (key, kind) = ((now.host(), called.object.clone()), called.class.kind());
+            if let Some(call) = self.calls.entry(now.bounds(), &key, kind, now.at) {
+                call.uri_centibits = call.uri_centibits.max(entropy);
+            }
+        }
         self.keep_open(now, called);
     }
 
@@ -230,11 +240,20 @@ impl Engine {
             upload_bytes,
             host_idle: presence.is_idle_beside(at, &called.object),
         };
+        let key = (host, called.object.clone());
+        let fresh = self.calls.get(&key).is_none();
+        let polled = fresh
+            .then(|| presence.follows(at, &called.object))
+            .flatten();
         self.presences
             .insert(host, now.at, presence, now.limits.hosts_max);
-        let (templates, key) = (now.settings.templates(), (host, called.object.clone()));
-        self.calls
-            .handle_event(now.bounds(), templates, &key, kind, event);
+        if let Some(call) = polled.and_then(|polled| self.calls.get_mut(&(host, polled))) {
+            call.replies.note_followed();
+        }
+        if let Some(call) = self.calls.entry(now.bounds(), &key, kind, now.at) {
+            call.tracks
+                .handle_event(now.settings.templates(), kind, event);
+        }
     }
 
     /// Takes what is known of the open flow out of its table.
@@ -261,4 +280,28 @@ fn host_name(host: &[u8]) -> BString {
         true => BString::default(),
         false => name.into(),
     }
+}
+
+/// URIs below so many bytes are too short to look random.
+const URI_BYTES_MIN: usize = 32;
+/// Bytes of a URI that are looked at.
+const URI_BYTES_MAX: usize = 1024;
+
+/// The entropy of a URI's characters, in hundredths of a bit for each; 0 for short ones.
+fn uri_centibits(uri: &[u8]) -> u16 {
+    let uri = uri.get(..URI_BYTES_MAX).unwrap_or(uri);
+    if uri.len() < URI_BYTES_MIN {
+        return 0;
+    }
+    let mut counts = [0u16; 256];
+    for byte in uri {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let n = uri.len() as f64;
+    let shares = counts.iter().filter(|count| **count > 0);
+    let shares = shares.map(|count| f64::from(*count) / n);
+    let bits: f64 = shares.map(|share| -share * libm::log2(share)).sum();
+    (bits * 100.0).round() as u16
 }

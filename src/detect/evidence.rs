@@ -127,6 +127,9 @@ pub struct Item {
     pub bits: Bits,
     /// The most it can be worth.
     pub cap: Bits,
+    /// What it would be worth without a cap.
+    #[serde(skip)]
+    pub uncapped: Bits,
     /// What was seen, as numbers from which `bits` can be computed.
     pub observed: Value,
     /// What is usual.
@@ -149,6 +152,7 @@ impl Item {
             group,
             bits: bits.min(cap),
             cap,
+            uncapped: bits,
             observed,
             expected,
             baseline_n: 0,

@@ -58,6 +58,9 @@ impl Tracks {
 
     /// Takes an exchange; says whether a look was taken.
     pub fn handle_event(&mut self, templates: &Templates, kind: Kind, event: Event) -> bool {
+        if self.all.is_empty() {
+            self.kind = kind;
+        }
         if self.parted.is_empty() && kind != self.kind {
             self.parted.reserve_exact(KINDS_MAX);
             self.parted.push((self.kind, self.all.clone()));
@@ -119,6 +122,10 @@ impl Track {
         let looked = known.handle_event(templates, event);
         *self = Track::Known(known);
         looked
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Track::Early(early) if early.is_empty())
     }
 
     fn timing(&self) -> Timing {
