@@ -71,6 +71,9 @@ pub struct Limits {
     pub dns_memory_max: usize,
     /// Hosts, and (host, service) pairs, that the detector remembers.
     pub baseline_keys_max: usize,
+    /// (Host, what it calls) pairs whose cadence and replies the detector remembers. Most take
+    /// below 450 bytes, one with a cadence about 2 kB, so a full table takes some 50 to 200 MB.
+    pub calls_max: usize,
     /// DHCP transactions that are followed at once.
     pub dhcp_pending_max: usize,
     /// Hosts, addresses and hardware addresses that the detector knows the identity of.
@@ -109,6 +112,7 @@ impl Limits {
         tls_handshake_bytes_max: 1 << 17,
         dns_memory_max: 200_000,
         baseline_keys_max: 200_000,
+        calls_max: 100_000,
         dhcp_pending_max: 10_000,
         hosts_max: 100_000,
         neighbours_max: 65_536,

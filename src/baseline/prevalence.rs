@@ -30,6 +30,10 @@ pub enum Subject {
     Service(Box<str>),
     /// It used this service with a browser or the service's application.
     Application(Box<str>),
+    /// It called this object of the web.
+    Called(Box<str>),
+    /// It held a session of ten minutes or more with this object.
+    LongSession(Box<str>),
 }
 
 /// One member of one role showing one thing.

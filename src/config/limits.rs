@@ -55,6 +55,7 @@ limits_table! {
     tls_handshake_bytes_max from 1,
     dns_memory_max from 1,
     baseline_keys_max from 1,
+    calls_max from 1,
     dhcp_pending_max from 1,
     hosts_max from 1,
     neighbours_max from SHARDS,

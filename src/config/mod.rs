@@ -5,18 +5,22 @@
 //! an error names the file, the line and what to do.
 #![allow(clippy::disallowed_methods)] // The shell reads the file that was named.
 
+mod allow;
+mod analytics;
 mod limits;
 mod source;
 
 #[cfg(test)]
 mod tests;
 
+pub use allow::{AllowTable, ClassName};
+pub use analytics::{An0146Table, An1190Table, An1601Table};
+pub use analytics::{HostnamePatternTable, RequestFrequencyTable, SessionDurationTable};
 pub use limits::LimitsTable;
 
 use crate::detect;
-use crate::detect::catalogue::{Catalogue, Category, HostRole, PatternError};
 use crate::detect::evidence::{Bits, Tiers};
-use crate::detect::settings::{An1190, RequestFrequency, Role, RoleKind};
+use crate::detect::settings::{Role, RoleKind};
 use crate::packet::tunnel::TunnelPorts;
 use crate::sensor::settings::{Dedup, Settings};
 use crate::time::Span;
@@ -65,6 +69,12 @@ pub struct File {
     pub role: Vec<RoleTable>,
     /// `[an1190]`
     pub an1190: An1190Table,
+    /// `[an0146]`
+    pub an0146: An0146Table,
+    /// `[an1601]`
+    pub an1601: An1601Table,
+    /// `[[allow]]`
+    pub allow: Vec<AllowTable>,
     /// `[tiers]`
     pub tiers: TiersTable,
     /// `[limits]`
@@ -115,38 +125,6 @@ fn kind_default() -> RoleKind {
     RoleKind::Unspecified
 }
 
-/// `[an1190]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[allow(missing_docs)] // deploy/tapir.toml documents every key.
-pub struct An1190Table {
-    pub parent_process: Vec<Box<str>>,
-    pub request_frequency: RequestFrequencyTable,
-    pub hostname_pattern: Vec<HostnamePatternTable>,
-}
-
-/// `[an1190.request_frequency]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[allow(missing_docs)] // deploy/tapir.toml documents every key.
-pub struct RequestFrequencyTable {
-    pub exchanges_min: u32,
-    pub window_s: Spanned<f64>,
-    pub upload_bytes_min: u64,
-}
-
-/// `[[an1190.hostname_pattern]]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs)] // deploy/tapir.toml documents every key.
-pub struct HostnamePatternTable {
-    pub service: Spanned<String>,
-    pub category: Category,
-    #[serde(default)]
-    pub roles: BTreeSet<HostRole>,
-    pub patterns: Vec<Spanned<String>>,
-}
-
 /// `[tiers]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -179,34 +157,6 @@ impl Default for NetworkTable {
         let parse = |text: &str| unwritten(text.parse().expect("these are networks"));
         NetworkTable {
             local_networks: networks.map(parse).to_vec(),
-        }
-    }
-}
-
-impl Default for An1190Table {
-    fn default() -> Self {
-        let An1190 { parent_process, .. } = An1190::shipped();
-        let request_frequency = RequestFrequencyTable::default();
-        An1190Table {
-            parent_process,
-            request_frequency,
-            hostname_pattern: Vec::new(),
-        }
-    }
-}
-
-impl Default for RequestFrequencyTable {
-    fn default() -> Self {
-        let RequestFrequency {
-            exchanges_min,
-            window,
-            upload_bytes_min,
-        } = An1190::shipped().request_frequency;
-        let window_s = unwritten(window.as_secs_f64());
-        RequestFrequencyTable {
-            exchanges_min,
-            window_s,
-            upload_bytes_min,
         }
     }
 }
@@ -267,12 +217,11 @@ impl File {
     /// When values contradict each other or are out of range.
     pub fn resolve(self) -> Result<Settings, ConfigError> {
         let local_networks = self.networks(&self.network.local_networks)?;
-        let detect = detect::Settings::new(
-            self.roles(&local_networks)?,
-            self.catalogue()?,
-            self.an1190()?,
-            self.tiers()?,
-        );
+        let roles = self.roles(&local_networks)?;
+        let allow = allow::resolve(&self.allow, &self.source, &roles)?;
+        let detect = detect::Settings::new(roles, self.catalogue()?, self.rules()?, self.tiers()?)
+            .with_allow(allow)
+            .with_seed(self.sensor.seed);
         Ok(Settings {
             seed: self.sensor.seed,
             community_id_seed: self.sensor.community_id_seed,
@@ -328,41 +277,6 @@ impl File {
             networks,
         });
         Ok(roles)
-    }
-
-    /// The shipped catalogue with the file's patterns.
-    fn catalogue(&self) -> Result<Catalogue, ConfigError> {
-        let mut catalogue = Catalogue::shipped();
-        for table in &self.an1190.hostname_pattern {
-            let service = table.service.get_ref();
-            let known = catalogue.category_of(service);
-            if service.is_empty() || known.is_some_and(|known| known != table.category) {
-                let known = known.map_or("its own name", Category::name);
-                let message = format!("service `{service}` needs a name and one category: {known}");
-                return Err(self.source.invalid(Some(table.service.span()), message));
-            }
-            for pattern in &table.patterns {
-                let added = catalogue.add(service, table.category, &table.roles, pattern.get_ref());
-                added.map_err(|error: PatternError| {
-                    let message = format!("hostname pattern `{}` {error}", pattern.get_ref());
-                    self.source.invalid(Some(pattern.span()), message)
-                })?;
-            }
-        }
-        Ok(catalogue)
-    }
-
-    fn an1190(&self) -> Result<An1190, ConfigError> {
-        let table = &self.an1190.request_frequency;
-        let request_frequency = RequestFrequency {
-            exchanges_min: table.exchanges_min,
-            window: self.source.seconds(&table.window_s)?,
-            upload_bytes_min: table.upload_bytes_min,
-        };
-        Ok(An1190 {
-            parent_process: self.an1190.parent_process.clone(),
-            request_frequency,
-        })
     }
 
     fn tiers(&self) -> Result<Tiers, ConfigError> {

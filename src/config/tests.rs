@@ -1,4 +1,5 @@
 use super::*;
+use crate::detect::catalogue::Category;
 use crate::limits::Limits;
 use serde_json::Value;
 use std::net::IpAddr;
@@ -50,8 +51,12 @@ fn the_shipped_file_names_every_key() {
     let text = with_examples();
     let file = parse(&text).unwrap();
     assert_eq!(
-        (file.role.len(), file.an1190.hostname_pattern.len()),
-        (1, 1)
+        (
+            file.role.len(),
+            file.an1190.hostname_pattern.len(),
+            file.allow.len()
+        ),
+        (1, 1, 1)
     );
     let (mut known, mut written) = (Vec::new(), Vec::new());
     keys(&serde_json::to_value(&file).unwrap(), "", &mut known);
@@ -207,4 +212,92 @@ fn settings_that_judge_differently_have_different_hashes() {
         hash(""),
         hash("[an1190.request_frequency]\nexchanges_min = 3")
     );
+}
+
+const ALLOW: &str = r#"
+[[allow]]
+id = "a"
+host = "10.0.0.1"
+domain = "*.Hooks.example.com"
+owner = "ops"
+ticket = "T-1"
+reason = "notices"
+created = "2026-01-01"
+expires = "2026-06-30"
+"#;
+
+#[test]
+fn an_allow_entry_names_whose_calls_of_what_are_allowed_and_until_when() {
+    let settings = resolve(ALLOW).unwrap();
+    let [entry] = settings.detect.allow() else {
+        panic!("one entry")
+    };
+    assert_eq!(&*entry.domain, "hooks.example.com");
+    let day = |at: crate::time::Timestamp| at.as_nanos() / 86_400_000_000_000;
+    assert_eq!((day(entry.created), day(entry.expires)), (20_454, 20_634));
+    let plain = resolve("").unwrap();
+    assert_ne!(plain.detect.config_hash(), settings.detect.config_hash());
+    let leap = ALLOW
+        .replace("2026-01-01", "2028-02-29")
+        .replace("2026-06-30", "2028-03-01");
+    let leap = resolve(&leap).unwrap();
+    let days = leap
+        .detect
+        .allow()
+        .iter()
+        .map(|entry| day(entry.expires) - day(entry.created));
+    assert_eq!(days.collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn an_allow_entry_that_is_too_broad_or_has_no_owner_or_no_end_is_refused() {
+    for (from, to, why) in [
+        (
+            "domain = \"*.Hooks.example.com\"",
+            "domain = \"co.uk\"",
+            "too broad",
+        ),
+        (
+            "domain = \"*.Hooks.example.com\"",
+            "domain = \"workers.dev\"",
+            "too broad",
+        ),
+        (
+            "domain = \"*.Hooks.example.com\"",
+            "domain = \"*\"",
+            "too broad",
+        ),
+        (
+            "host = \"10.0.0.1\"",
+            "network = \"10.0.0.0/8\"",
+            "too broad",
+        ),
+        (
+            "host = \"10.0.0.1\"",
+            "network = \"2001:db8::/32\"",
+            "too broad",
+        ),
+        ("host = \"10.0.0.1\"", "role = \"nobody\"", "names no role"),
+        ("host = \"10.0.0.1\"", "", "exactly one of"),
+        ("host =", "role = \"unassigned\"\nhost =", "exactly one of"),
+        ("owner = \"ops\"", "owner = \" \"", "has no owner"),
+        ("2026-06-30", "2026-07-01", "within 180 days"),
+        ("2026-06-30", "2026-01-01", "within 180 days"),
+        ("2026-06-30", "2026-02-29", "is no date"),
+        ("2026-06-30", "tomorrow", "is no date"),
+    ] {
+        let error = resolve(&ALLOW.replace(from, to)).unwrap_err().to_string();
+        assert!(
+            error.contains(why) && error.starts_with("site.toml:"),
+            "{to}: {error}"
+        );
+    }
+    assert!(
+        resolve(&ALLOW.repeat(2))
+            .unwrap_err()
+            .to_string()
+            .contains("twice")
+    );
+    let network = ALLOW.replace("host = \"10.0.0.1\"", "network = \"10.0.0.0/9\"");
+    assert!(resolve(&network).is_ok());
 }

@@ -1,14 +1,18 @@
-//! From a verdict to an alert that explains itself.
+//! From a finding to an alert that explains itself.
 //!
 //! Decides nothing any more. Every number in it can be computed again from the others; the same
 //! inputs give the same bytes.
 
-use super::an1190::{CONFIDENCE_CAP, Case, N_HALF, NamedBy, Verdict};
+use super::allow::{Checked, Suppression};
 use super::attack::{Analytic, Mitre};
-use super::catalogue;
+use super::called::NamedBy;
+use super::catalogue::name_text;
 use super::client::ClientClass;
 use super::counterfactual;
 use super::evidence::{Bits, Evidence, Item, Tier};
+use super::finding::{Finding, Missing, Scene};
+use super::registry::Identity;
+use super::rfc3339::rfc3339;
 use crate::net::Uid;
 use crate::observe::FlowId;
 use crate::time::Timestamp;
@@ -66,7 +70,9 @@ pub struct Alert {
     pub against: Vec<Item>,
     /// What could not be seen.
     pub missing: Vec<Missing>,
-    /// Allow entries that were looked at; there are none yet.
+    /// The allow entry that keeps it out of `alerts.log`; it is in `suppressed.log` then.
+    pub suppressed_by: Option<Box<str>>,
+    /// Allow entries that were looked at.
     pub suppressions_checked: Vec<Suppression>,
     /// What would have changed the tier.
     pub counterfactual: String,
@@ -96,9 +102,9 @@ pub struct AlertSubject {
 /// What it called.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AlertObject {
-    /// The service, and the customer of a shared one.
+    /// The service and the customer of a shared one; else the registrable domain or the network.
     pub service: Box<str>,
-    /// What it is for.
+    /// What it is for; `other` for what the catalogue does not know.
     pub category: &'static str,
     /// The host's name.
     pub name: String,
@@ -139,114 +145,80 @@ impl From<ClientClass> for ClassShares {
     }
 }
 
-/// What could not be seen.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Missing {
-    /// What.
-    pub component: String,
-    /// How much it could have changed.
-    pub effect: String,
-}
-
-/// An allow entry that was looked at.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Suppression {
-    /// The entry.
-    pub id: String,
-    /// Why it did or did not suppress.
-    pub result: String,
-    /// Who owns it.
-    pub owner: String,
-}
-
-/// Which alert this is, and of which flow and client.
+/// What an alert has beside its finding.
 #[derive(Clone, Debug)]
-pub struct Occasion<'a> {
-    /// See [`Alert::alert_id`].
-    pub alert_id: Box<str>,
-    /// See [`Alert::revision`].
-    pub revision: u32,
-    /// The flow that completed it.
-    pub flow: FlowId,
-    /// What it is about.
-    pub object: &'a str,
-    /// The name that was called.
-    pub name: &'a [u8],
-    /// How the name is known.
-    pub named_by: NamedBy,
-    /// JA3 of the client.
-    pub ja3: Option<Box<str>>,
+pub struct Occasion {
+    /// Which alert it is.
+    pub identity: Identity,
     /// See [`Alert::baseline_hash`].
     pub baseline_hash: Box<str>,
+    /// See [`Alert::suppressions_checked`].
+    pub checked: Checked,
 }
 
 impl Alert {
-    /// The alert of an AN1190 verdict.
-    pub fn an1190(case: &Case<'_>, verdict: Verdict, occasion: Occasion<'_>) -> Alert {
-        let analytic = Analytic::An1190;
-        let Verdict {
-            evidence,
-            against,
-            tier,
-        } = verdict;
-        let (tiers, total) = (case.settings.tiers(), evidence.total());
-        let window = case.settings.an1190().request_frequency.window;
-        let flows = || case.usage.within(window, case.at);
-        let n: u64 = flows().map(|flow| u64::from(flow.exchanges)).sum();
-        let (confidence, confidence_reasons) = confidence(case, &evidence, occasion.named_by);
-        let name = catalogue::name_text(occasion.name).unwrap_or_default();
-        let host = occasion.flow.originator.addr.to_string();
-        let uids = flows().map(|flow: &super::usage::UsedFlow| flow.uid);
+    /// The alert of a finding.
+    pub fn new(scene: &Scene<'_>, finding: Finding, occasion: Occasion) -> Alert {
+        let analytic = finding.analytic;
+        let (tiers, total) = (scene.settings.tiers(), finding.evidence.total());
+        let host = scene.flow.originator.addr.to_string();
+        let role = scene.role.name.clone();
+        let (deed, tier) = (&finding.deed, finding.tier.name());
+        let bits = total.as_f64();
         Alert {
-            at: case.at,
-            flow: occasion.flow,
+            at: scene.at,
+            flow: *scene.flow,
             note: analytic.note(),
-            message: format!(
-                "{host} ({}) calls {} ({name}) out of place: {} bits, {}",
-                case.role.name,
-                occasion.object,
-                total.as_f64(),
-                tier.name()
-            ),
-            sub: sub(&evidence),
-            n,
-            ts: rfc3339(case.at),
-            alert_id: occasion.alert_id,
-            revision: occasion.revision,
+            message: format!("{host} ({role}) {deed}: {bits} bits, {tier}"),
+            sub: sub(&finding.evidence),
+            n: finding.n,
+            ts: rfc3339(scene.at),
+            alert_id: occasion.identity.alert_id,
+            revision: occasion.identity.revision,
             analytic,
             mitre: analytic.mitre(),
             subject: AlertSubject {
                 host,
-                role: case.role.name.clone(),
+                role,
                 os: None,
                 process: None,
             },
-            object: AlertObject {
-                service: Box::from(occasion.object),
-                category: case.found.service.category.name(),
-                sni: (occasion.named_by == NamedBy::Sni).then(|| name.clone()),
-                name,
-                named_by: occasion.named_by,
-                ip: occasion.flow.responder.addr.to_string(),
-                port: occasion.flow.responder.port,
-                ja3: occasion.ja3,
-                ja4: case.ja4.map(Box::from),
-                client_class: case.class.into(),
-            },
+            object: AlertObject::new(scene),
             score: tiers.score(total),
             bits: total,
-            tier,
-            confidence,
-            confidence_reasons,
-            counterfactual: counterfactual::sentence(case.settings.tiers(), &evidence, tier),
-            evidence,
-            against,
-            missing: missing(case),
-            suppressions_checked: Vec::new(),
-            triage: triage(&occasion.flow),
-            flows: uids.map(|uid: Uid| uid.to_string()).collect(),
-            config_hash: Box::from(case.settings.config_hash()),
+            tier: finding.tier,
+            confidence: finding.confidence.value,
+            confidence_reasons: finding.confidence.reasons,
+            counterfactual: counterfactual::sentence(tiers, &finding.evidence, finding.tier),
+            evidence: finding.evidence,
+            against: finding.against,
+            missing: finding.missing,
+            suppressed_by: occasion.checked.suppressed_by,
+            suppressions_checked: occasion.checked.entries,
+            triage: finding.triage,
+            flows: finding.flows.iter().map(Uid::to_string).collect(),
+            config_hash: Box::from(scene.settings.config_hash()),
             baseline_hash: occasion.baseline_hash,
+        }
+    }
+}
+
+impl AlertObject {
+    fn new(scene: &Scene<'_>) -> AlertObject {
+        let called = scene.called;
+        let name = called.name.as_ref().and_then(|name| name_text(name));
+        let found = called.lookup(scene.settings);
+        AlertObject {
+            service: called.object.clone(),
+            category: found.map_or("other", |found| found.service.category.name()),
+            sni: name.clone().filter(|_| called.named_by == NamedBy::Sni),
+            name: name.unwrap_or_default(),
+            named_by: called.named_by,
+            ip: scene.flow.responder.addr.to_string(),
+            port: scene.flow.responder.port,
+            ja3: called.ja3.clone(),
+            ja4: called.ja4.clone(),
+            client_class: called.class.into(),
         }
     }
 }
@@ -256,129 +228,4 @@ fn sub(evidence: &Evidence) -> String {
         .items()
         .map(|item| format!("{} {}", item.id, item.bits.as_f64()));
     items.collect::<Vec<_>>().join(", ")
-}
-
-/// c = cap × (1 − 2^(−n/n_half)) × quality, with the reasons for what it lacks.
-fn confidence(case: &Case<'_>, evidence: &Evidence, named_by: NamedBy) -> (f64, Vec<String>) {
-    let n = evidence.first().baseline_n;
-    let window = case.settings.an1190().request_frequency.window;
-    let (missed, seen) = case
-        .usage
-        .within(window, case.at)
-        .fold((0u64, 0u64), |sum, flow| {
-            let bytes = flow.up.saturating_add(flow.down);
-            (
-                sum.0.saturating_add(flow.missed),
-                sum.1.saturating_add(bytes),
-            )
-        });
-    // What was missed is part of the sequence space that `seen` counts.
-    let loss = if seen > 0 {
-        (missed as f64 / seen as f64).min(1.0)
-    } else {
-        0.0
-    };
-    let quality = (1.0 - 5.0 * loss).max(0.3);
-    let learnt = 1.0 - (-(n as f64) / N_HALF as f64).exp2();
-    let mut reasons = vec![
-        format!("no endpoint agent on host (cap {CONFIDENCE_CAP:.2})"),
-        format!(
-            "{n} samples behind {}, n_half {N_HALF}",
-            evidence.first().id
-        ),
-    ];
-    if missed > 0 {
-        reasons.push(format!("{missed} of {seen} stream bytes were not captured"));
-    }
-    match named_by {
-        NamedBy::Sni => {}
-        NamedBy::Dns => reasons.push("named by an earlier DNS answer, not by the flow".into()),
-        NamedBy::Certificate => reasons.push("named by the server's certificate alone".into()),
-    }
-    if case.ja4.is_none() {
-        reasons.push("no client hello was seen whole".into());
-    }
-    let confidence = (CONFIDENCE_CAP * learnt * quality * 100.0).round() / 100.0;
-    (confidence, reasons)
-}
-
-fn missing(case: &Case<'_>) -> Vec<Missing> {
-    let parents = case.settings.an1190().parent_process.join(", ");
-    let mut missing = vec![
-        Missing {
-            component: format!("endpoint agent: process and its parent (such as {parents})"),
-            effect: "could move the sum by −12…+12 bits".into(),
-        },
-        Missing {
-            component: "request cadence and schedule: not measured yet".into(),
-            effect: "could add up to 12 bits".into(),
-        },
-    ];
-    if case.ja4.is_none() {
-        missing.push(Missing {
-            component: "client fingerprint: no whole client hello".into(),
-            effect: "could add up to 6 bits".into(),
-        });
-    }
-    missing
-}
-
-fn triage(flow: &FlowId) -> Vec<String> {
-    let (addr, port) = (flow.originator.addr, flow.originator.port);
-    vec![
-        format!("identify the process: osquery process_open_sockets for {addr} port {port}"),
-        format!("on {addr}, look at cron jobs, systemd timers and shells that call this service"),
-        "ask the owner of the host whether an integration with the service is known".into(),
-        "if approved, add an allow entry (owner, ticket, expiry at most 180 d)".into(),
-    ]
-}
-
-/// `at` as RFC 3339 in UTC with microseconds.
-fn rfc3339(at: Timestamp) -> String {
-    let nanos = at.as_nanos();
-    let seconds = nanos.div_euclid(1_000_000_000);
-    let micros = nanos.rem_euclid(1_000_000_000) / 1000;
-    let (mut days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let year_days = |year| if leap(year) { 366 } else { 365 };
-    let mut year = 1970; // 64 bits of nanoseconds end within three centuries of it.
-    while days < 0 {
-        year -= 1;
-        days += year_days(year);
-    }
-    while days >= year_days(year) {
-        days -= year_days(year);
-        year += 1;
-    }
-    let february = if leap(year) { 29 } else { 28 };
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if days < length {
-            break;
-        }
-        days -= length;
-        month += 1;
-    }
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    let day = days + 1;
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn moments_are_written_as_rfc_3339_in_utc() {
-        for (nanos, text) in [
-            (0, "1970-01-01T00:00:00.000000Z"),
-            (-1, "1969-12-31T23:59:59.999999Z"),
-            (951_827_696_123_456_789, "2000-02-29T12:34:56.123456Z"),
-            (1_793_697_262_000_000_000, "2026-11-03T09:14:22.000000Z"),
-            (i64::MAX, "2262-04-11T23:47:16.854775Z"),
-            (i64::MIN, "1677-09-21T00:12:43.145224Z"),
-        ] {
-            assert_eq!(rfc3339(Timestamp::from_nanos(nanos)), text);
-        }
-    }
 }

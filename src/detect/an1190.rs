@@ -22,6 +22,8 @@
 //! | `fp.role_rarity` | client fingerprint | −(1 − P(browser)) · log2((k + 1)/(n + 2)) of the JA4 |
 //! | `fp.non_browser` | client fingerprint | −log2((t + 1)/(u + 2)), at most 3 |
 //! | `direction.upload_skew` | direction | 4, for PCR above 0.5 and more than 1 MB in 5 min |
+//! | `timing.glr` | timing | G/4 for G ≥ 20 bits of a timer, at most 6 |
+//! | `timing.persistence` | timing | without a timer: 0 to 6, beside rarity and fingerprint only |
 //!
 //! (t of u users of the service in the role use it without its application.)
 //!
@@ -29,35 +31,29 @@
 //! common among peers stays weak; a rare fingerprint counts as far as it is no browser's, since
 //! browsers are not what this analytic describes.
 
-use super::catalogue::{Category, HostRole, Match};
+use super::attack::Analytic;
+use super::catalogue::{Category, HostRole, Match, name_text};
 use super::client::ClientClass;
 use super::evidence::{Bits, Evidence, Group, Item, Tier};
-use super::settings::{Role, RoleKind, Settings};
-use super::usage::Usage;
+use super::finding::{Confidence, Finding, Grounds, Missing, Scene};
+use super::rarity;
+use super::settings::{RequestFrequency, RoleKind};
+use super::timing::Timing;
+use super::usage::{Usage, UsedFlow};
 use crate::baseline::Range;
-use crate::time::Timestamp;
+use crate::observe::FlowId;
 use serde_json::json;
 
 /// Confidence of an alert without endpoint data.
 pub const CONFIDENCE_CAP: f64 = 0.60;
 /// Samples at which confidence is half its cap: the sample a mature baseline cell needs.
 pub const N_HALF: u64 = 20;
+/// The most that a cadence can add here: many honest integrations have one.
+const TIMING_CAP: Bits = Bits::whole(6);
 /// Upload within five minutes above which a skew counts.
 const SKEW_BYTES_MIN: u64 = 1_000_000;
 /// Producer-consumer ratio above which a flow is an upload.
 const SKEW_RATIO_MIN: f64 = 0.5;
-
-/// How a flow got its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NamedBy {
-    /// Server name indication of the flow itself.
-    Sni,
-    /// A DNS answer that the same client was given before.
-    Dns,
-    /// The server's certificate.
-    Certificate,
-}
 
 /// How many *other* members of the role do what, as of the last closed epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,39 +80,40 @@ impl Peers {
 /// What is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
-    /// The rules.
-    pub settings: &'a Settings,
-    /// The moment of the judgement.
-    pub at: Timestamp,
-    /// The host's role.
-    pub role: &'a Role,
+    /// Who calls what.
+    pub scene: Scene<'a>,
     /// The service.
     pub found: Match<'a>,
     /// What the host asked of it.
     pub usage: &'a Usage,
-    /// The program that asked, and whether it showed a fingerprint.
-    pub class: ClientClass,
-    /// Its JA4.
-    pub ja4: Option<&'a str>,
     /// The role's other members.
     pub peers: Peers,
     /// The usual upload of a flow from the role to the service.
     pub uploads: Option<Range>,
+    /// How regularly the host asks.
+    pub timing: &'a Timing,
 }
 
-/// What the judgement is.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    /// For.
-    pub evidence: Evidence,
-    /// Against.
-    pub against: Vec<Item>,
-    /// How loud.
-    pub tier: Tier,
+impl Case<'_> {
+    fn rule(&self) -> &RequestFrequency {
+        &self.scene.settings.rules().an1190.request_frequency
+    }
+
+    fn flows(&self) -> impl Iterator<Item = &UsedFlow> + Clone {
+        self.usage.within(self.rule().window, self.scene.at)
+    }
+
+    fn class(&self) -> ClientClass {
+        self.scene.called.class
+    }
+
+    fn exchanges(&self) -> u64 {
+        self.flows().map(|flow| u64::from(flow.exchanges)).sum()
+    }
 }
 
 /// Judges a case; none where it is nothing to alert on.
-pub fn judge(case: &Case<'_>) -> Option<Verdict> {
+pub fn judge(case: &Case<'_>) -> Option<Finding> {
     if !asked_enough(case) || case.peers.members == 0 {
         return None;
     }
@@ -125,28 +122,84 @@ pub fn judge(case: &Case<'_>) -> Option<Verdict> {
         first_use(case),
         server_to_chat(case),
         webhook_or_bot_api(case),
-        fingerprint_rarity(case),
+        rarity::fingerprint(
+            &case.scene,
+            case.peers.fingerprinted,
+            case.peers.fingerprint,
+        ),
         non_browser(case),
         upload_skew(case),
+        case.timing.periodicity(TIMING_CAP),
     ];
-    let evidence = Evidence::weigh(items.into_iter().flatten().collect())?;
-    let tier = case
-        .settings
-        .tiers()
-        .tier(evidence.total(), evidence.groups(), false)?;
-    // Only what an endpoint agent says of the parent process decides high.
-    Some(Verdict {
+    let mut items: Vec<Item> = items.into_iter().flatten().collect();
+    items.extend(case.timing.persistence(&items));
+    let evidence = Evidence::weigh(items)?;
+    let tiers = case.scene.settings.tiers();
+    let tier = tiers.tier(evidence.total(), evidence.groups(), false)?;
+    let (name, object) = (&case.scene.called.name, &case.scene.called.object);
+    let name = name.as_ref().and_then(|name| name_text(name));
+    let deed = format!("calls {object} ({}) out of place", name.unwrap_or_default());
+    Some(Finding {
+        analytic: Analytic::An1190,
+        confidence: confidence(case, &evidence),
         evidence,
         against: against(case),
+        // Only what an endpoint agent says of the parent process decides high.
         tier: tier.min(Tier::Medium),
+        deed,
+        n: case.exchanges(),
+        missing: missing(case),
+        triage: triage(case.scene.flow),
+        flows: case.flows().map(|flow| flow.uid).collect(),
     })
 }
 
 fn asked_enough(case: &Case<'_>) -> bool {
-    let rule = &case.settings.an1190().request_frequency;
-    let flows = || case.usage.within(rule.window, case.at);
-    let exchanges = flows().fold(0u32, |sum, flow| sum.saturating_add(flow.exchanges));
-    exchanges >= rule.exchanges_min || flows().any(|flow| flow.up >= rule.upload_bytes_min)
+    let rule = case.rule();
+    case.exchanges() >= u64::from(rule.exchanges_min)
+        || case.flows().any(|flow| flow.up >= rule.upload_bytes_min)
+}
+
+fn confidence(case: &Case<'_>, evidence: &Evidence) -> Confidence {
+    let bytes = |flow: &UsedFlow| flow.up.saturating_add(flow.down);
+    let sum = |of: fn(&UsedFlow) -> u64| case.flows().map(of).fold(0, u64::saturating_add);
+    let grounds = Grounds {
+        cap: CONFIDENCE_CAP,
+        n: evidence.first().baseline_n,
+        of: evidence.first().id,
+        n_half: N_HALF,
+        missed: sum(|flow| flow.missed),
+        seen: case.flows().map(bytes).fold(0, u64::saturating_add),
+    };
+    Confidence::new(&case.scene, grounds)
+}
+
+fn missing(case: &Case<'_>) -> Vec<Missing> {
+    let parents = case.scene.settings.rules().an1190.parent_process.join(", ");
+    let agent = format!("endpoint agent: process and its parent (such as {parents})");
+    let mut missing = vec![Missing::new(agent, "could move the sum by −12…+12 bits")];
+    missing.extend(case.timing.missing(TIMING_CAP));
+    missing.push(Missing::new(
+        "schedule: not measured yet",
+        "could add up to 6 bits",
+    ));
+    if case.scene.called.ja4.is_none() {
+        missing.push(Missing::new(
+            "client fingerprint: no whole client hello",
+            "could add up to 6 bits",
+        ));
+    }
+    missing
+}
+
+fn triage(flow: &FlowId) -> Vec<String> {
+    let (addr, port) = (flow.originator.addr, flow.originator.port);
+    vec![
+        format!("identify the process: osquery process_open_sockets for {addr} port {port}"),
+        format!("on {addr}, look at cron jobs, systemd timers and shells that call this service"),
+        "ask the owner of the host whether an integration with the service is known".into(),
+        "if approved, add an allow entry (owner, ticket, expiry at most 180 d)".into(),
+    ]
 }
 
 fn service_rarity(case: &Case<'_>) -> Option<Item> {
@@ -155,7 +208,7 @@ fn service_rarity(case: &Case<'_>) -> Option<Item> {
         service: k,
         ..
     } = case.peers;
-    let (role, service) = (&case.role.name, &case.found.service.id);
+    let (role, service) = (&case.scene.role.name, &case.found.service.id);
     let item = Item::new(
         "role.service_rarity",
         Group::DestinationRarity,
@@ -171,8 +224,7 @@ fn service_rarity(case: &Case<'_>) -> Option<Item> {
 
 fn first_use(case: &Case<'_>) -> Option<Item> {
     let days = case.usage.host_days;
-    let window = case.settings.an1190().request_frequency.window;
-    if days == 0 || case.at - case.usage.first_at > window {
+    if days == 0 || case.scene.at - case.usage.first_at > case.rule().window {
         return None;
     }
     let history = Bits::new((f64::from(days) + 2.0).log2()).min(Bits::whole(3));
@@ -193,7 +245,7 @@ fn server_to_chat(case: &Case<'_>) -> Option<Item> {
         Category::Chat | Category::Paste | Category::Webhook
     ) || case.found.does(HostRole::Paste)
         || case.found.does(HostRole::Webhook);
-    if case.role.kind != RoleKind::Server || !drop {
+    if case.scene.role.kind != RoleKind::Server || !drop {
         return None;
     }
     let bits = Bits::whole(5).scaled(1.0 - case.peers.service_share());
@@ -218,7 +270,7 @@ fn webhook_or_bot_api(case: &Case<'_>) -> Option<Item> {
         || does(HostRole::Api) && category == Category::Chat
         || does(HostRole::Api) && does(HostRole::Shared) && category == Category::Api;
     let ambiguous = does(HostRole::Web) || does(HostRole::Shared);
-    if !programs || ambiguous && !case.class.is_tool() {
+    if !programs || ambiguous && !case.class().is_tool() {
         return None;
     }
     let bits = Bits::whole(3).scaled(1.0 - case.peers.service_share());
@@ -230,33 +282,15 @@ fn webhook_or_bot_api(case: &Case<'_>) -> Option<Item> {
     Some(item)
 }
 
-fn fingerprint_rarity(case: &Case<'_>) -> Option<Item> {
-    let ja4 = case.ja4?;
-    let Peers {
-        fingerprinted: n,
-        fingerprint: k,
-        ..
-    } = case.peers;
-    let bits = Bits::rarity(k, n).min(Group::ClientFingerprint.cap());
-    let bits = bits.scaled(1.0 - case.class.browser());
-    let item = Item::new("fp.role_rarity", Group::ClientFingerprint, bits)
-        .observed(json!({"ja4": ja4, "hosts_role_showing": k, "browser": case.class.browser()}))
-        .expected(format!("{k} of {n} peers in 30 d"), n)
-        .why(format!(
-            "{k} of the {n} other hosts of the role that use TLS show this client"
-        ));
-    Some(item)
-}
-
 fn non_browser(case: &Case<'_>) -> Option<Item> {
     let users = case.peers.service;
-    let workstation = case.role.kind == RoleKind::Workstation;
-    if !workstation || !case.class.is_tool() || case.peers.application == 0 {
+    let workstation = case.scene.role.kind == RoleKind::Workstation;
+    if !workstation || !case.class().is_tool() || case.peers.application == 0 {
         return None;
     }
     let without = users.saturating_sub(case.peers.application);
     let bits = Bits::rarity(without, users).min(Bits::whole(3));
-    let tool = case.class.tool_or_library();
+    let tool = case.class().tool_or_library();
     let item = Item::new("fp.non_browser", Group::ClientFingerprint, bits)
         .observed(json!({"tool": tool, "users_without_application": without, "users": users}))
         .expected("browser or native application", users)
@@ -265,7 +299,7 @@ fn non_browser(case: &Case<'_>) -> Option<Item> {
 }
 
 fn upload_skew(case: &Case<'_>) -> Option<Item> {
-    let (up, down) = case.usage.skew_bytes(case.at);
+    let (up, down) = case.usage.skew_bytes(case.scene.at);
     let ratio = producer_consumer_ratio(up, down);
     if up <= SKEW_BYTES_MIN || ratio <= SKEW_RATIO_MIN {
         return None;
@@ -322,21 +356,15 @@ fn against(case: &Case<'_>) -> Vec<Item> {
                 .why("other members of the role use the service"),
         );
     }
-    if case.class.is_application() {
+    if case.class().is_application() {
         against.push(
             Item::new("fp.application", Group::ClientFingerprint, Bits::ZERO)
-                .observed(json!({"browser": case.class.browser()}))
+                .observed(json!({"browser": case.class().browser()}))
                 .expected("a tool or library", 0)
                 .why("the client looks like a browser or an application"),
         );
     }
-    let window = case.settings.an1190().request_frequency.window;
-    let largest = case
-        .usage
-        .within(window, case.at)
-        .map(|flow| flow.up)
-        .max()
-        .unwrap_or(0);
+    let largest = case.flows().map(|flow| flow.up).max().unwrap_or(0);
     if let Some(range) = case.uploads.filter(|range| largest <= range.high) {
         against.push(
             Item::new("volume.normal", Group::Volume, Bits::ZERO)

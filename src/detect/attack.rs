@@ -16,6 +16,12 @@ pub enum Analytic {
     /// Command-line tools, agents or scripts calling popular web services in an unusual context.
     #[serde(rename = "AN1190")]
     An1190,
+    /// Unexpected applications holding long-lived HTTP(S) sessions with irregular traffic.
+    #[serde(rename = "AN0146")]
+    An0146,
+    /// Programs that fetch from web services without handling any response.
+    #[serde(rename = "AN1601")]
+    An1601,
 }
 
 /// Where an analytic belongs.
@@ -38,6 +44,8 @@ impl Analytic {
     pub fn name(self) -> &'static str {
         match self {
             Analytic::An1190 => "AN1190",
+            Analytic::An0146 => "AN0146",
+            Analytic::An1601 => "AN1601",
         }
     }
 
@@ -45,19 +53,33 @@ impl Analytic {
     pub fn note(self) -> &'static str {
         match self {
             Analytic::An1190 => "Tapir::AN1190",
+            Analytic::An0146 => "Tapir::AN0146",
+            Analytic::An1601 => "Tapir::AN1601",
+        }
+    }
+
+    /// The platform that ATT&CK wrote it for, as `host` names platforms. What it describes happens
+    /// on others too, so another platform is told and weighs nothing.
+    pub fn platform(self) -> &'static str {
+        match self {
+            Analytic::An1190 => "linux",
+            Analytic::An0146 | Analytic::An1601 => "macos",
         }
     }
 
     /// Where it belongs.
     pub fn mitre(self) -> Mitre {
-        match self {
-            Analytic::An1190 => Mitre {
-                technique: "T1102",
-                tactic: "command-and-control",
-                detection_strategy: "DET0425",
-                attack_version: VERSION,
-                source: SOURCE,
-            },
+        let (technique, detection_strategy) = match self {
+            Analytic::An1190 => ("T1102", "DET0425"),
+            Analytic::An0146 => ("T1001", "DET0053"),
+            Analytic::An1601 => ("T1102.003", "DET0581"),
+        };
+        Mitre {
+            technique,
+            tactic: "command-and-control",
+            detection_strategy,
+            attack_version: VERSION,
+            source: SOURCE,
         }
     }
 }

@@ -24,6 +24,19 @@ pub enum Class {
     ToolOrLibrary,
 }
 
+/// What a client most likely is; it keys what is kept of a host's calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Kind {
+    /// A web browser.
+    Browser,
+    /// An application.
+    NativeApp,
+    /// A tool or library.
+    ToolOrLibrary,
+    /// None of these is more likely than everything else together.
+    Unknown,
+}
+
 /// How likely each kind is, in hundredths that sum to 100.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientClass {
@@ -70,6 +83,16 @@ impl ClientClass {
     /// Whether it is more likely a tool or library than everything else together.
     pub fn is_tool(self) -> bool {
         self.tool_or_library > 50
+    }
+
+    /// What it most likely is.
+    pub fn kind(self) -> Kind {
+        match (self.browser, self.native_app, self.tool_or_library) {
+            (51.., _, _) => Kind::Browser,
+            (_, 51.., _) => Kind::NativeApp,
+            (_, _, 51..) => Kind::ToolOrLibrary,
+            _ => Kind::Unknown,
+        }
     }
 
     /// Whether it is more likely a browser or an application than everything else together.

@@ -1,66 +1,38 @@
-//! From observations in capture order to the cases that an analytic judges.
+//! From observations in capture order to what is remembered of flows, hosts and what they call.
 //!
-//! Joins a TLS session with its flow by uid, names destinations, remembers who uses what, and gives
-//! each alert its identity. Judges nothing itself.
+//! Joins what sessions, exchanges and profiles tell of a flow by uid, and names destinations; what
+//! it knows is judged in `judging`.
 
 use super::Alert;
-use super::alert::Occasion;
-use super::an1190::{self, Case, NamedBy};
-use super::attack::Analytic;
-use super::catalogue::Match;
-use super::client::ClientClass;
-use super::evidence::Tier;
-use super::identity;
+use super::called::{Called, NAME_BYTES_MAX, NamedBy, name_by_certificate};
+use super::calls::Calls;
+use super::client::Kind;
+use super::presence::Presence;
+use super::registry::Registry;
 use super::settings::{Role, Settings};
-use super::site::{Member, Site, Use};
-use super::usage::{Usage, UsedFlow};
+use super::site::{Member, Site};
+use super::usage::Usage;
 use crate::baseline::{Bounded, Names};
 use crate::limits::Limits;
-use crate::net::{Side, Transport, Uid};
-use crate::observe::{DnsTransaction, Fact, FlowId, FlowSummary, Observation, TlsSession};
-use crate::time::{Span, Timestamp};
+use crate::net::{Transport, Uid};
+use crate::observe::profile::Exchange;
+use crate::observe::{DnsTransaction, Fact, FlowId, HttpTransaction, Observation, TlsSession};
+use crate::profile::cadence::Event;
+use crate::time::Timestamp;
 use bstr::{BStr, BString};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// An alert that still holds is told again after this.
-const RENEWAL: Span = Span::from_secs(86_400);
-/// A name above this is no host name (RFC 1035, section 2.3.4).
-const NAME_BYTES_MAX: usize = 253;
-
 /// The detector: what it remembers between observations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Engine {
-    names: Names,
-    sessions: Bounded<Uid, Session>,
-    usages: Bounded<(IpAddr, Box<str>), Usage>,
-    alerts: Bounded<AlertKey, Raised>,
-    site: Site,
-}
-
-/// What a TLS session told of a flow that is not over yet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Session {
-    name: Option<(BString, NamedBy)>,
-    ja3: Option<Box<str>>,
-    ja4: Option<Box<str>>,
-    class: ClientClass,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct AlertKey {
-    analytic: Analytic,
-    host: IpAddr,
-    object: Box<str>,
-}
-
-/// An alert that was raised.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Raised {
-    alert_id: Box<str>,
-    raised_at: Timestamp,
-    tier: Tier,
-    revision: u32,
+    pub(super) names: Names,
+    pub(super) open: Bounded<Uid, Called>,
+    pub(super) usages: Bounded<(IpAddr, Box<str>), Usage>,
+    pub(super) calls: Calls,
+    pub(super) presences: Bounded<IpAddr, Presence>,
+    pub(super) alerts: Registry,
+    pub(super) site: Site,
 }
 
 /// How many entries of each table had to leave for others.
@@ -68,55 +40,50 @@ struct Raised {
 #[allow(missing_docs)] // The tables' names.
 pub struct Evictions {
     pub names: u64,
-    pub sessions: u64,
+    pub open: u64,
     pub hosts: u64,
     pub usages: u64,
+    pub calls: u64,
+    /// Exchanges of keys that came too seldom to push out another.
+    pub calls_refused: u64,
     pub marks: u64,
     pub volumes: u64,
     pub alerts: u64,
 }
 
-/// A flow that is over, with everything that is known of it.
-struct Ended<'a> {
-    at: Timestamp,
-    flow: &'a FlowId,
-    summary: &'a FlowSummary,
-    role: &'a Role,
-    session: Option<Session>,
+/// An observation's moment, its flow, and what it is judged by.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now<'a> {
+    pub settings: &'a Settings,
+    pub limits: &'a Limits,
+    pub at: Timestamp,
+    pub flow: &'a FlowId,
+    /// The role of the flow's originator.
+    pub role: &'a Role,
 }
 
-impl<'a> Ended<'a> {
-    fn member(&self) -> Member<'a> {
+impl<'a> Now<'a> {
+    /// The host that called.
+    pub fn host(&self) -> IpAddr {
+        self.flow.originator.addr
+    }
+
+    pub fn member(&self) -> Member<'a> {
         Member {
             role: &self.role.name,
-            host: self.flow.originator.addr,
+            host: self.host(),
         }
     }
 
-    fn ja4(&self) -> Option<&str> {
-        self.session.as_ref()?.ja4.as_deref()
+    /// Whether the flow leaves the site.
+    pub fn is_outbound(&self) -> bool {
+        let carries = matches!(self.flow.transport, Transport::Tcp | Transport::Udp);
+        carries && self.settings.role_of(self.flow.responder.addr).is_none()
     }
 
-    fn class(&self) -> ClientClass {
-        self.session
-            .as_ref()
-            .map_or(ClientClass::UNKNOWN, |session| session.class)
+    pub fn bounds(&self) -> (&'a Limits, u64) {
+        (self.limits, self.settings.seed())
     }
-
-    fn used<'b>(&'b self, object: &'b str) -> Use<'b> {
-        Use {
-            object,
-            ja4: self.ja4(),
-        }
-    }
-}
-
-/// A flow's place in the catalogue.
-struct Destination<'a> {
-    found: Match<'a>,
-    object: Box<str>,
-    name: BString,
-    named_by: NamedBy,
 }
 
 impl Engine {
@@ -141,20 +108,22 @@ impl Engine {
         let Some(role) = settings.role_of(flow.originator.addr) else {
             return;
         };
+        let now = Now {
+            settings,
+            limits,
+            at,
+            flow,
+            role,
+        };
         match &observation.fact {
-            Fact::Dns(dns) => self.handle_dns(limits, at, flow, dns),
-            Fact::Tls(tls) => self.handle_tls(settings, limits, at, flow, tls),
-            Fact::Flow(summary) => {
-                let session = self.sessions.remove(&flow.uid);
-                let ended = Ended {
-                    at,
-                    flow,
-                    summary,
-                    role,
-                    session,
-                };
-                self.handle_ended(settings, limits, &ended, alerts);
+            Fact::Dns(dns) => self.handle_dns(now, dns),
+            Fact::Tls(tls) => self.handle_tls(now, tls),
+            Fact::Http(http) if now.is_outbound() => self.handle_http(now, http),
+            Fact::Profile(profile) if now.is_outbound() => {
+                self.handle_profile(now, profile, alerts);
             }
+            Fact::Exchange(exchange) if now.is_outbound() => self.handle_exchange(now, exchange),
+            Fact::Flow(summary) => self.handle_ended(now, summary, alerts),
             // A session brings its certificate's names along; the rest is no evidence.
             _ => {}
         }
@@ -164,54 +133,18 @@ impl Engine {
     pub fn evictions(&self) -> Evictions {
         Evictions {
             names: self.names.evicted(),
-            sessions: self.sessions.evicted(),
-            hosts: self.site.hosts_evicted(),
+            open: self.open.evicted(),
+            hosts: self
+                .site
+                .hosts_evicted()
+                .saturating_add(self.presences.evicted()),
             usages: self.usages.evicted(),
+            calls: self.calls.evicted(),
+            calls_refused: self.calls.refused(),
             marks: self.site.marks_evicted(),
             volumes: self.site.volumes_refused(),
             alerts: self.alerts.evicted(),
         }
-    }
-
-    fn handle_dns(&mut self, limits: &Limits, at: Timestamp, flow: &FlowId, dns: &DnsTransaction) {
-        let Some(query) = dns
-            .query
-            .as_ref()
-            .filter(|query| query.len() <= NAME_BYTES_MAX)
-        else {
-            return;
-        };
-        let (client, max) = (flow.originator.addr, limits.dns_memory_max);
-        for (addr, ttl) in &dns.addresses {
-            self.names
-                .learn(client, *addr, BStr::new(query), *ttl, at, max);
-        }
-    }
-
-    fn handle_tls(
-        &mut self,
-        settings: &Settings,
-        limits: &Limits,
-        at: Timestamp,
-        flow: &FlowId,
-        tls: &TlsSession,
-    ) {
-        let sni = tls.server_name.clone().map(|name| (name, NamedBy::Sni));
-        let name = sni
-            .filter(|(name, _)| name.len() <= NAME_BYTES_MAX)
-            .or_else(|| Some((self.name_of(flow)?.to_owned(), NamedBy::Dns)))
-            .or_else(|| name_by_certificate(settings, tls));
-        let (ja3, ja4) = (tls.ja3.clone(), tls.ja4.clone());
-        let clients = settings.clients();
-        let class = clients.classify(ja4.as_deref(), tls.hello.as_ref(), &tls.client_alpn);
-        let session = Session {
-            name,
-            ja3,
-            ja4,
-            class,
-        };
-        self.sessions
-            .insert(flow.uid, at, session, limits.baseline_keys_max);
     }
 
     /// The name that the originator had last learnt for the responder when it opened `flow`.
@@ -220,180 +153,155 @@ impl Engine {
         self.names.name_of(client, server, flow.first_at)
     }
 
-    fn handle_ended(
+    fn handle_dns(&mut self, now: Now<'_>, dns: &DnsTransaction) {
+        let Some(query) = dns
+            .query
+            .as_ref()
+            .filter(|query| query.len() <= NAME_BYTES_MAX)
+        else {
+            return;
+        };
+        let (client, max) = (now.host(), now.limits.dns_memory_max);
+        for (addr, ttl) in &dns.addresses {
+            self.names
+                .learn(client, *addr, BStr::new(query), *ttl, now.at, max);
+        }
+    }
+
+    fn handle_tls(&mut self, now: Now<'_>, tls: &TlsSession) {
+        let Now { settings, flow, .. } = now;
+        let sni = tls.server_name.clone().map(|name| (name, NamedBy::Sni));
+        let named = sni
+            .filter(|(name, _)| name.len() <= NAME_BYTES_MAX)
+            .or_else(|| self.named_by_dns(flow))
+            .or_else(|| name_by_certificate(settings, tls));
+        let clients = settings.clients();
+        let ja4 = tls.ja4.as_deref();
+        let before = self.open.remove(&flow.uid);
+        let called = Called {
+            tls: true,
+            ja3: tls.ja3.clone(),
+            ja4: tls.ja4.clone(),
+            class: clients.classify(ja4, tls.hello.as_ref(), &tls.client_alpn),
+            exchanges: before.map_or(0, |before| before.exchanges),
+            ..Called::new(settings, flow, named)
+        };
+        self.keep_open(now, called);
+    }
+
+    /// A request in clear names its flow, unless a TLS session did.
+    fn handle_http(&mut self, now: Now<'_>, http: &HttpTransaction) {
+        let mut called = self.take_open(now);
+        if !called.http && !called.tls {
+            let host = http.host.as_ref().map(|host| host_name(host));
+            let host = host.filter(|host| !host.is_empty() && host.len() <= NAME_BYTES_MAX);
+            if let Some(host) = host {
+                called = Called {
+                    exchanges: called.exchanges,
+                    ..Called::new(now.settings, now.flow, Some((host, NamedBy::Host)))
+                };
+            }
+        }
+        called.http = true;
+        let entropy = http.uri.as_ref().map_or(0, |uri| uri_centibits(uri));
+        if entropy > 0 {
+            let (key, kind) = ((now.host(), called.object.clone()), called.class.kind());
+            if let Some(call) = self.calls.entry(now.bounds(), &key, kind, now.at) {
+                call.uri_centibits = call.uri_centibits.max(entropy);
+            }
+        }
+        self.keep_open(now, called);
+    }
+
+    fn handle_exchange(&mut self, now: Now<'_>, exchange: &Exchange) {
+        let mut called = self.take_open(now);
+        called.exchanges = called.exchanges.saturating_add(1);
+        if called.is_web(now.flow) {
+            self.count_event(now, &called, exchange.at, Some(exchange.upload_bytes));
+        }
+        self.keep_open(now, called);
+    }
+
+    /// The host called an object at `at`: its cadence goes on.
+    pub(super) fn count_event(
         &mut self,
-        settings: &Settings,
-        limits: &Limits,
-        ended: &Ended<'_>,
-        alerts: &mut Vec<Alert>,
+        now: Now<'_>,
+        called: &Called,
+        at: Timestamp,
+        upload_bytes: Option<u64>,
     ) {
-        // A call that nobody answered says nothing about the caller, and its address may be forged.
-        if ended.summary.side(Side::Responder).bytes == 0 {
-            return;
+        let (host, kind) = (now.host(), called.class.kind());
+        let mut presence = self.presences.remove(&host).unwrap_or_default();
+        if kind == Kind::Browser {
+            presence.handle_browsing(at, &called.object);
         }
-        let host = ended.flow.originator.addr;
-        let days_before = self
-            .site
-            .touch(limits, ended.member(), ended.ja4(), ended.at);
-        let Some(destination) = self.destination(settings, ended) else {
-            return;
+        let event = Event {
+            at,
+            upload_bytes,
+            host_idle: presence.is_idle_beside(at, &called.object),
         };
-        let Some(used) = UsedFlow::new(ended.at, ended.flow, ended.summary) else {
-            return;
-        };
-
-        let key = (host, destination.object.clone());
-        let known = self.usages.remove(&key);
-        let mut usage = known.unwrap_or_else(|| Usage::new(ended.at, days_before));
-        usage.push(used);
-        let raised = self.judge(settings, limits, ended, &destination, &usage);
-        self.usages
-            .insert(key, ended.at, usage, limits.baseline_keys_max);
-        match raised {
-            Judgement::Usual => {
-                let (member, object) = (ended.member(), &destination.object);
-                self.site
-                    .learn(limits, member, object, ended.class().is_application());
-                self.site
-                    .learn_upload(member.role, &destination.found.service.id, used.up);
-            }
-            Judgement::Unusual(alert) => {
-                self.site
-                    .unlearn(ended.member(), ended.used(&destination.object));
-                alerts.extend(alert.map(|alert| *alert));
-            }
+        let key = (host, called.object.clone());
+        let fresh = self.calls.get(&key).is_none();
+        let polled = fresh
+            .then(|| presence.follows(at, &called.object))
+            .flatten();
+        self.presences
+            .insert(host, now.at, presence, now.limits.hosts_max);
+        if let Some(call) = polled.and_then(|polled| self.calls.get_mut(&(host, polled))) {
+            call.replies.note_followed();
+        }
+        if let Some(call) = self.calls.entry(now.bounds(), &key, kind, now.at) {
+            call.tracks
+                .handle_event(now.settings.templates(), kind, event);
         }
     }
 
-    /// What is judged and remembered: an HTTPS flow to a service of the catalogue outside the site.
-    fn destination<'a>(
-        &self,
-        settings: &'a Settings,
-        ended: &Ended<'_>,
-    ) -> Option<Destination<'a>> {
-        let Ended { flow, session, .. } = ended;
-        let web = matches!(flow.transport, Transport::Tcp | Transport::Udp);
-        let https = session.is_some() || web && flow.responder.port == 443;
-        if !https || settings.role_of(flow.responder.addr).is_some() {
-            return None;
-        }
-        let named = session.as_ref().and_then(|session| session.name.clone());
-        let (name, named_by) =
-            named.or_else(|| Some((self.name_of(flow)?.to_owned(), NamedBy::Dns)))?;
-        let found = settings.catalogue().lookup(&name)?;
-        let object = found.object(&name).into_boxed_str();
-        Some(Destination {
-            found,
-            object,
-            name,
-            named_by,
-        })
+    /// Takes what is known of the open flow out of its table.
+    pub(super) fn take_open(&mut self, now: Now<'_>) -> Called {
+        let known = self.open.remove(&now.flow.uid);
+        known.unwrap_or_else(|| Called::new(now.settings, now.flow, self.named_by_dns(now.flow)))
     }
 
-    /// Judges, and gives an alert its identity.
-    fn judge(
-        &mut self,
-        settings: &Settings,
-        limits: &Limits,
-        ended: &Ended<'_>,
-        destination: &Destination<'_>,
-        usage: &Usage,
-    ) -> Judgement {
-        let session = ended.session.as_ref();
-        let case = Case {
-            settings,
-            at: ended.at,
-            role: ended.role,
-            found: destination.found,
-            usage,
-            class: ended.class(),
-            ja4: ended.ja4(),
-            peers: self
-                .site
-                .peers(ended.member(), ended.used(&destination.object)),
-            uploads: self
-                .site
-                .uploads(&ended.role.name, &destination.found.service.id),
-        };
-        let host = ended.flow.originator.addr;
-        let object = destination.object.clone();
-        let key = AlertKey {
-            analytic: Analytic::An1190,
-            host,
-            object,
-        };
-        let known = self.alerts.get(&key);
-        let Some(verdict) = an1190::judge(&case) else {
-            // What was alerted on teaches nothing afterwards either.
-            return known.map_or(Judgement::Usual, |_| Judgement::Unusual(None));
-        };
-        let raised = match known {
-            Some(known) if verdict.tier > known.tier => {
-                let revision = known.revision.saturating_add(1);
-                let (tier, raised_at) = (verdict.tier, ended.at);
-                Raised {
-                    alert_id: known.alert_id.clone(),
-                    raised_at,
-                    tier,
-                    revision,
-                }
-            }
-            Some(known) if ended.at - known.raised_at < RENEWAL => return Judgement::Unusual(None),
-            _ => Raised::new(&key, ended.at, verdict.tier),
-        };
-        let occasion = Occasion {
-            alert_id: raised.alert_id.clone(),
-            revision: raised.revision,
-            flow: *ended.flow,
-            object: &destination.object,
-            name: &destination.name,
-            named_by: destination.named_by,
-            ja3: session.and_then(|session| session.ja3.clone()),
-            baseline_hash: self.site.baseline_hash(),
-        };
-        self.alerts.insert(key, ended.at, raised, limits.alerts_max);
-        Judgement::Unusual(Some(Box::new(Alert::an1190(&case, verdict, occasion))))
+    pub(super) fn keep_open(&mut self, now: Now<'_>, called: Called) {
+        self.open
+            .insert(now.flow.uid, now.at, called, now.limits.baseline_keys_max);
+    }
+
+    fn named_by_dns(&self, flow: &FlowId) -> Option<(BString, NamedBy)> {
+        Some((self.name_of(flow)?.to_owned(), NamedBy::Dns))
     }
 }
 
-/// What became of a case.
-enum Judgement {
-    /// It belongs to what is usual.
-    Usual,
-    /// It does not; an alert where one is due.
-    Unusual(Option<Box<Alert>>),
-}
-
-impl Raised {
-    /// The first revision of an alert; its identity is what it is about and since when.
-    fn new(key: &AlertKey, raised_at: Timestamp, tier: Tier) -> Raised {
-        let (host, moment) = (key.host.to_string(), raised_at.as_nanos().to_string());
-        let alert_id = identity::digest([
-            key.analytic.name(),
-            host.as_str(),
-            &key.object,
-            moment.as_str(),
-        ]);
-        Raised {
-            alert_id,
-            raised_at,
-            tier,
-            revision: 0,
-        }
+/// The name of a Host header, without its port; nothing where it is an address.
+fn host_name(host: &[u8]) -> BString {
+    let name = host.split(|byte| *byte == b':').next().unwrap_or_default();
+    let numbers = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
+    match host.starts_with(b"[") || name.iter().all(numbers) {
+        true => BString::default(),
+        false => name.into(),
     }
 }
 
-/// The name of the server by its certificate: only where every name in it belongs to one service,
-/// since a certificate of a delivery network names many.
-fn name_by_certificate(settings: &Settings, tls: &TlsSession) -> Option<(BString, NamedBy)> {
-    let names = || {
-        tls.certificate_names
-            .iter()
-            .map(|name| name.strip_prefix(b"*.").unwrap_or(name))
-    };
-    let catalogue = settings.catalogue();
-    let first = names().next()?;
-    let service = catalogue.lookup(first)?.service;
-    let all = names().all(|name| catalogue.lookup(name).is_some_and(|m| m.service == service));
-    all.then(|| (BString::from(first), NamedBy::Certificate))
+/// URIs below so many bytes are too short to look random.
+const URI_BYTES_MIN: usize = 32;
+/// Bytes of a URI that are looked at.
+const URI_BYTES_MAX: usize = 1024;
+
+/// The entropy of a URI's characters, in hundredths of a bit for each; 0 for short ones.
+fn uri_centibits(uri: &[u8]) -> u16 {
+    let uri = uri.get(..URI_BYTES_MAX).unwrap_or(uri);
+    if uri.len() < URI_BYTES_MIN {
+        return 0;
+    }
+    let mut counts = [0u16; 256];
+    for byte in uri {
+        if let Some(count) = counts.get_mut(usize::from(*byte)) {
+            *count = count.saturating_add(1);
+        }
+    }
+    let n = uri.len() as f64;
+    let shares = counts.iter().filter(|count| **count > 0);
+    let shares = shares.map(|count| f64::from(*count) / n);
+    let bits: f64 = shares.map(|share| -share * libm::log2(share)).sum();
+    (bits * 100.0).round() as u16
 }

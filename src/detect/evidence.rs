@@ -127,6 +127,9 @@ pub struct Item {
     pub bits: Bits,
     /// The most it can be worth.
     pub cap: Bits,
+    /// What it would be worth without a cap.
+    #[serde(skip)]
+    pub uncapped: Bits,
     /// What was seen, as numbers from which `bits` can be computed.
     pub observed: Value,
     /// What is usual.
@@ -149,11 +152,19 @@ impl Item {
             group,
             bits: bits.min(cap),
             cap,
+            uncapped: bits,
             observed,
             expected,
             baseline_n: 0,
             why,
         }
+    }
+
+    /// Worth at most `cap`, where that is less than the group's.
+    pub fn capped(mut self, cap: Bits) -> Item {
+        self.cap = self.cap.min(cap);
+        self.bits = self.bits.min(self.cap);
+        self
     }
 
     /// With what was seen.

@@ -1,22 +1,40 @@
 //! From observations to alerts that explain themselves.
 //!
-//! Reads no packet and suppresses nothing. A flow is judged when it is over. What is known of the
-//! host itself counts at once; what spans hosts is read as of the last closed epoch, so no verdict
-//! depends on which host spoke first. Every table is bounded by [`Limits`]; [`Engine::evictions`]
-//! counts who had to leave.
+//! Reads no packet. A flow is judged when it is over, and a long one at its check-points. What is
+//! known of the host itself counts at once; what spans hosts is read as of the last closed epoch, so
+//! no verdict depends on which host spoke first. Every table is bounded by
+//! [`Limits`](crate::limits::Limits); [`Engine::evictions`] counts who had to leave.
 
+mod admission;
 pub mod alert;
+pub mod allow;
+pub mod an0146;
 pub mod an1190;
+pub mod an1601;
+pub mod answers;
 pub mod attack;
+pub mod beta;
+pub mod called;
+pub mod calls;
 pub mod catalogue;
 pub mod client;
 mod counterfactual;
+pub mod durations;
 mod engine;
 pub mod evidence;
 mod explain;
+pub mod finding;
 mod identity;
+mod judging;
+mod presence;
+pub mod rarity;
+mod registry;
+pub mod replies;
+mod rfc3339;
 pub mod settings;
 mod site;
+pub mod timing;
+pub mod track;
 pub mod usage;
 
 #[cfg(test)]

@@ -3,15 +3,18 @@
 //! Reads no file: `config` builds it. Everything is set; what the operator left out has its
 //! documented default by then.
 
+use super::allow::Allow;
 use super::catalogue::Catalogue;
 use super::client::Clients;
-use super::evidence::Tiers;
+use super::evidence::{Bits, Tiers};
 use super::identity;
+use crate::profile::cadence::Templates;
 use crate::time::Span;
 use ipnet::IpNet;
 use prefix_trie::joint::JointPrefixMap;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// What the members of a role are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +86,89 @@ impl An1190 {
     }
 }
 
+/// Rules of analytic AN0146.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct An0146 {
+    /// SessionDuration: which sessions are long.
+    pub session_duration: SessionDuration,
+    /// Exchanges below which a session is not judged, keep-alives left out.
+    pub exchanges_min: u32,
+}
+
+/// Which sessions are long.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct SessionDuration {
+    /// No shorter one is.
+    pub min: Span,
+    /// The largest share of sessions that may last as long.
+    pub p_max: f64,
+    /// Sessions of the host that must be known; with fewer its role's are asked.
+    pub samples_min: u64,
+}
+
+impl An0146 {
+    /// Ten minutes, and one session in twenty: design values.
+    pub fn shipped() -> An0146 {
+        An0146 {
+            session_duration: SessionDuration {
+                min: Span::from_secs(600),
+                p_max: 0.05,
+                samples_min: 20,
+            },
+            exchanges_min: 8,
+        }
+    }
+}
+
+/// Rules of analytic AN1601.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct An1601 {
+    /// UserContext: users whose calls out are unexpected. Only an endpoint agent can tell a user,
+    /// so without one they are named in the alert as what to look for.
+    pub user_context: Vec<Box<str>>,
+    /// EntropyScore: bits of entropy a character from which a clear-text URI looks random.
+    pub entropy_score: Bits,
+    /// Requests below which a host's use of a destination is not judged.
+    pub exchanges_min: u32,
+    /// Flows below which it is not.
+    pub flows_min: u32,
+}
+
+impl An1601 {
+    /// Five requests over two flows, 4.5 bits a character: design values.
+    pub fn shipped() -> An1601 {
+        let users = ["root", "_www", "nobody", "daemon"];
+        An1601 {
+            user_context: users.map(Box::from).to_vec(),
+            entropy_score: Bits::new(4.5),
+            exchanges_min: 5,
+            flows_min: 2,
+        }
+    }
+}
+
+/// The rules of every analytic.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rules {
+    /// Tools and scripts that call popular web services out of place.
+    pub an1190: An1190,
+    /// Unexpected applications that hold long sessions.
+    pub an0146: An0146,
+    /// Programs that handle no replies.
+    pub an1601: An1601,
+}
+
+impl Rules {
+    /// The shipped rules.
+    pub fn shipped() -> Rules {
+        Rules {
+            an1190: An1190::shipped(),
+            an0146: An0146::shipped(),
+            an1601: An1601::shipped(),
+        }
+    }
+}
+
 /// Everything the detector asks for.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -90,14 +176,18 @@ pub struct Settings {
     role_by_network: JointPrefixMap<IpNet, usize>,
     catalogue: Catalogue,
     clients: Clients,
-    an1190: An1190,
+    rules: Rules,
     tiers: Tiers,
+    allow: Vec<Allow>,
     config_hash: Box<str>,
+    seed: u64,
+    /// Built once, the first time that one is needed, and shared by every copy.
+    templates: Arc<Templates>,
 }
 
 impl Settings {
     /// Settings of these parts. Of two roles with the same network the first has it.
-    pub fn new(roles: Vec<Role>, catalogue: Catalogue, an1190: An1190, tiers: Tiers) -> Settings {
+    pub fn new(roles: Vec<Role>, catalogue: Catalogue, rules: Rules, tiers: Tiers) -> Settings {
         let mut role_by_network = JointPrefixMap::new();
         for (index, role) in roles.iter().enumerate().rev() {
             for network in &role.networks {
@@ -105,7 +195,7 @@ impl Settings {
             }
         }
         let clients = Clients::shipped();
-        let parts = (&roles, &catalogue, &clients, &an1190, &tiers);
+        let parts = (&roles, &catalogue, &clients, &rules, &tiers);
         let parts = postcard::to_stdvec(&parts).expect("plain values serialise into memory");
         let config_hash = identity::digest([parts.as_slice()]);
         Settings {
@@ -113,10 +203,28 @@ impl Settings {
             role_by_network,
             catalogue,
             clients,
-            an1190,
+            rules,
             tiers,
+            allow: Vec::new(),
             config_hash,
+            seed: 0,
+            templates: Arc::default(),
         }
+    }
+
+    /// With what the operator allows.
+    pub fn with_allow(mut self, allow: Vec<Allow>) -> Settings {
+        if !allow.is_empty() {
+            let entries = postcard::to_stdvec(&allow).expect("plain values serialise into memory");
+            self.config_hash = identity::digest([self.config_hash.as_bytes(), &entries]);
+        }
+        Settings { allow, ..self }
+    }
+
+    /// With a seed for the sketches of how often keys come, so that nobody outside can tell which
+    /// keys collide. No alert names it.
+    pub fn with_seed(self, seed: u64) -> Settings {
+        Settings { seed, ..self }
     }
 
     /// The role of the host at `addr`; none for hosts that are not the site's.
@@ -140,9 +248,24 @@ impl Settings {
         &self.clients
     }
 
-    /// The rules of AN1190.
-    pub fn an1190(&self) -> &An1190 {
-        &self.an1190
+    /// What the operator allows.
+    pub fn allow(&self) -> &[Allow] {
+        &self.allow
+    }
+
+    /// The rules of the analytics.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// See [`Settings::with_seed`].
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// What gaps look like with a timer and without.
+    pub fn templates(&self) -> &Templates {
+        &self.templates
     }
 
     /// The tiers.

@@ -4,7 +4,10 @@
 //! closed epoch. Bounded by `baseline_keys_max` hosts and marks, and [`VOLUMES_MAX`] histograms.
 
 use super::an1190::Peers;
+use super::answers::Answers;
+use super::durations::Durations;
 use super::identity;
+use super::rarity::Others;
 use crate::baseline::{Bounded, Mark, Prevalence, Range, Subject, Volumes};
 use crate::limits::Limits;
 use crate::time::Timestamp;
@@ -16,6 +19,8 @@ use std::net::IpAddr;
 /// must not push others out of the baseline. A browser's host shows tens of services and
 /// fingerprints.
 const HOST_MARKS_MAX: usize = 64;
+/// Objects of the web that one host can mark in one epoch: a host that browses calls hundreds.
+const HOST_CALLED_MAX: u16 = 1024;
 /// Histograms of upload: roles times services, of at most 2.5 kB each.
 const VOLUMES_MAX: usize = 4096;
 
@@ -26,6 +31,10 @@ pub struct Site {
     epoch: Option<i64>,
     hosts: Bounded<IpAddr, Host>,
     prevalence: Prevalence,
+    /// Who called what of the web, apart: browsing must not push services and fingerprints out.
+    called: Prevalence,
+    answers: Answers,
+    durations: Durations,
     volumes: Volumes,
     /// Of the last closed epoch, once an alert asked for it.
     baseline_hash: Option<Box<str>>,
@@ -40,6 +49,8 @@ struct Host {
     epoch: i64,
     /// What it marked in `epoch`.
     marked: BTreeSet<Subject>,
+    /// How many objects it called in `epoch`.
+    called: u16,
 }
 
 /// A host in its role.
@@ -68,6 +79,10 @@ impl Site {
         if hour > before {
             self.prevalence
                 .close_epoch(before, hour, limits.baseline_keys_max);
+            let max = limits.baseline_keys_max;
+            self.called.close_epoch(before, hour, max);
+            self.answers.close_epoch(before, hour, max);
+            self.durations.close_epoch(hour);
             self.volumes.close_epoch(before, hour, VOLUMES_MAX);
             self.baseline_hash = None;
             self.epoch = Some(hour);
@@ -89,6 +104,7 @@ impl Site {
             days_before: 0,
             epoch,
             marked: BTreeSet::new(),
+            called: 0,
         };
         let mut host = self.hosts.remove(&member.host).unwrap_or_else(fresh);
         if day > host.last_day {
@@ -98,6 +114,7 @@ impl Site {
         if epoch != host.epoch {
             host.epoch = epoch;
             host.marked.clear();
+            host.called = 0;
         }
         let days_before = host.days_before;
         self.hosts
@@ -154,6 +171,69 @@ impl Site {
         }
     }
 
+    /// The open epoch.
+    pub fn epoch(&self) -> i64 {
+        self.epoch.unwrap_or_default()
+    }
+
+    /// A member called an object of the web for the first time in this epoch, or held a long
+    /// session with it.
+    pub fn learn_call(&mut self, limits: &Limits, member: Member<'_>, subject: Subject) {
+        let Some(host) = self.hosts.get_mut(&member.host) else {
+            return;
+        };
+        if host.called < HOST_CALLED_MAX {
+            host.called = host.called.saturating_add(1);
+            let mark = Mark::new(member.role, subject, member.host);
+            self.called.record(mark, limits.baseline_keys_max);
+        }
+    }
+
+    /// Takes back what the open epoch learnt of calls that turned out unusual.
+    pub fn unlearn_call(&mut self, member: Member<'_>, object: &str) {
+        let subjects = [
+            Subject::Called(object.into()),
+            Subject::LongSession(object.into()),
+        ];
+        for subject in subjects {
+            self.called
+                .retract(Mark::new(member.role, subject, member.host));
+        }
+    }
+
+    /// What the other members of the role do.
+    pub fn others(&self, member: Member<'_>, used: Use<'_>) -> Others {
+        let count = |of: &Prevalence, subject| of.others(member.role, subject, member.host);
+        let shown = |ja4: &str| count(&self.prevalence, Subject::Fingerprint(ja4.into()));
+        Others {
+            members: count(&self.prevalence, Subject::Member),
+            callers: count(&self.called, Subject::Called(used.object.into())),
+            long_callers: count(&self.called, Subject::LongSession(used.object.into())),
+            fingerprinted: count(&self.prevalence, Subject::Fingerprinted),
+            fingerprint: used.ja4.map_or(0, shown),
+        }
+    }
+
+    /// How requests were answered.
+    pub fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// How requests are answered, to add to.
+    pub fn answers_mut(&mut self) -> &mut Answers {
+        &mut self.answers
+    }
+
+    /// How long sessions last.
+    pub fn durations(&self) -> &Durations {
+        &self.durations
+    }
+
+    /// How long sessions last, to add to.
+    pub fn durations_mut(&mut self) -> &mut Durations {
+        &mut self.durations
+    }
+
     /// The usual upload of a flow from `role` to `service`.
     pub fn uploads(&self, role: &str, service: &str) -> Option<Range> {
         self.volumes.range(role, service)
@@ -161,9 +241,9 @@ impl Site {
 
     /// A hash of who showed what, as of the last closed epoch.
     pub fn baseline_hash(&mut self) -> Box<str> {
-        let prevalence = &self.prevalence;
+        let (prevalence, called) = (&self.prevalence, &self.called);
         let hash = || {
-            identity::digest(prevalence.closed().map(|mark| {
+            identity::digest(prevalence.closed().chain(called.closed()).map(|mark| {
                 postcard::to_stdvec(&mark).expect("plain values serialise into memory")
             }))
         };
@@ -183,12 +263,17 @@ impl Site {
 
     /// Hosts that had to leave for others.
     pub fn hosts_evicted(&self) -> u64 {
-        self.hosts.evicted()
+        self.hosts
+            .evicted()
+            .saturating_add(self.durations.evicted())
     }
 
     /// Marks that had to leave for others.
     pub fn marks_evicted(&self) -> u64 {
-        self.prevalence.evicted()
+        self.prevalence
+            .evicted()
+            .saturating_add(self.called.evicted())
+            .saturating_add(self.answers.evicted())
     }
 
     /// Histograms, or flows of one, that had no room.

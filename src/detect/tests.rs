@@ -1,14 +1,20 @@
-use super::an1190::NamedBy;
+use super::called::NamedBy;
 use super::catalogue::Catalogue;
 use super::evidence::{Bits, Evidence, Group, Item, Tier, Tiers};
-use super::settings::{An1190, Role, RoleKind};
+use super::settings::{Role, RoleKind, Rules};
 use super::*;
 use crate::limits::Limits;
 use crate::net::{Endpoint, Transport, Uid};
+use crate::observe::profile::{Exchange, FlowProfile, SideProfile};
 use crate::observe::*;
 use crate::time::{Span, Timestamp};
 use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::LazyLock;
+
+mod cadence;
+mod replies;
+mod sessions;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -154,7 +160,14 @@ const SERVERS: u8 = 1;
 const WORKSTATIONS: u8 = 2;
 const DATABASE: u8 = 7;
 
+/// The templates are built once.
+static SETTINGS: LazyLock<Settings> = LazyLock::new(fresh_settings);
+
 fn settings() -> Settings {
+    SETTINGS.clone()
+}
+
+fn fresh_settings() -> Settings {
     let role = |name: &str, kind, network: &str| Role {
         name: name.into(),
         kind,
@@ -168,17 +181,83 @@ fn settings() -> Settings {
     Settings::new(
         roles,
         Catalogue::shipped(),
-        An1190::shipped(),
+        Rules::shipped(),
         Tiers::DEFAULT,
     )
 }
 
 fn run(engine: &mut Engine, observations: &[Observation]) -> Vec<Alert> {
-    let (settings, mut alerts) = (settings(), Vec::new());
+    run_with(&settings(), engine, observations)
+}
+
+fn run_with(settings: &Settings, engine: &mut Engine, observations: &[Observation]) -> Vec<Alert> {
+    let mut alerts = Vec::new();
     for observation in observations {
-        engine.handle_observation(&settings, &Limits::DEFAULT, observation, &mut alerts);
+        engine.handle_observation(settings, &Limits::DEFAULT, observation, &mut alerts);
     }
     alerts
+}
+
+/// The alerts of `observations`, which are the same where the engine is saved and restored between
+/// any two of them.
+fn alerts_across_restarts(observations: &[Observation]) -> Vec<Alert> {
+    let whole = run(&mut Engine::new(), observations);
+    let (mut engine, mut pieces) = (Engine::new(), Vec::new());
+    for observation in observations {
+        pieces.extend(run(&mut engine, std::slice::from_ref(observation)));
+        let saved = postcard::to_stdvec(&engine).unwrap();
+        let restored = postcard::from_bytes(&saved).unwrap();
+        assert_eq!(engine, restored);
+        engine = restored;
+    }
+    assert_eq!(pieces, whole);
+    whole
+}
+
+/// The observations of calls in capture order, each with an exchange, a shape and an account.
+fn observe_shaped(network: u8, calls: &[(Call, FlowProfile)]) -> Vec<Observation> {
+    let each = calls.iter().flat_map(|(call, profile)| {
+        let flow = flow_id(network, call, outside(call.to));
+        let end = call.at + profile.age.as_secs_f64() as i64;
+        let exchange = Exchange {
+            at: flow.first_at,
+            upload_bytes: profile.sides[0].application_bytes,
+        };
+        [
+            observation(call.at, flow, Fact::Tls(Box::new(session(call)))),
+            observation(call.at, flow, Fact::Exchange(Box::new(exchange))),
+            observation(end, flow, Fact::Profile(Box::new(profile.clone()))),
+            observation(end, flow, Fact::Flow(Box::new(summary(call)))),
+        ]
+    });
+    let mut all: Vec<_> = each.collect();
+    all.sort_by_key(|observation| observation.at);
+    all
+}
+
+/// The shape of a flow of one request that is read.
+fn shape_of(request: u32, reply: u32) -> FlowProfile {
+    let side = |bytes: u32| SideProfile {
+        bytes: u64::from(bytes) + 1000,
+        application_bytes: bytes.into(),
+        ..SideProfile::default()
+    };
+    FlowProfile {
+        age: Span::from_secs(1),
+        tls: true,
+        sides: [side(request), side(reply)],
+        exchanges: 1,
+        requests: 1,
+        request_sizes: vec![(request, 1)],
+        reply_sizes: vec![(reply, 1)],
+        ..FlowProfile::default()
+    }
+}
+
+/// What `usual` calls, each with its shape.
+fn usual_shaped(hosts: u8, hour: i64) -> Vec<(Call, FlowProfile)> {
+    let shaped = |call| (call, shape_of(500, 3000));
+    usual(hosts, hour).into_iter().map(shaped).collect()
 }
 
 fn alerts(network: u8, calls: &[Call]) -> Vec<Alert> {
@@ -605,7 +684,7 @@ fn any_observation() -> impl Strategy<Value = Observation> {
         any::<u16>(),
         0..names.len(),
         0..clients.len(),
-        0u8..4,
+        0u8..7,
         sizes,
     );
     parts.prop_map(move |(network, host, at, name, client, kind, bytes)| {
@@ -617,9 +696,34 @@ fn any_observation() -> impl Strategy<Value = Observation> {
             addresses: vec![(outside(call.to), u32::from(at) << 16)],
             ..DnsTransaction::default()
         };
+        let small = at % 9;
+        let share = f64::from(at) / 30_000.0 - 1.0;
         let fact = match kind {
             0 => Fact::Dns(Box::new(dns())),
             1 => Fact::Tls(Box::new(session(&call))),
+            2 => Fact::Exchange(Box::new(Exchange {
+                at: flow.first_at,
+                upload_bytes: bytes,
+            })),
+            3 => Fact::Profile(Box::new(FlowProfile {
+                age: Span::from_nanos(bytes as i64),
+                open: small == 0,
+                exchanges: at.into(),
+                by_responder: small.into(),
+                inverted: at.into(),
+                inverted_share: Some(share),
+                pcr: (small > 1).then_some(share),
+                irregularity: Some(if small == 7 { f64::NAN } else { share }),
+                ping_gaps: vec![(small as u8 * 30, at)],
+                unread: small % 2 == 0,
+                empty: small.into(),
+                ..shape_of(at.into(), u32::from(small) * 100)
+            })),
+            4 => Fact::Http(Box::new(HttpTransaction {
+                host: Some(call.to.into()),
+                uri: Some(format!("/{bytes:x}").repeat(small.into()).into()),
+                ..HttpTransaction::default()
+            })),
             _ => Fact::Flow(Box::new(summary(&call))),
         };
         let mut observation = observation(call.at, flow, fact);
@@ -638,6 +742,8 @@ proptest! {
         let limits = Limits {
             dns_memory_max: 2,
             baseline_keys_max: 3,
+            calls_max: 2,
+            hosts_max: 2,
             alerts_max: 1,
             ..Limits::DEFAULT
         };

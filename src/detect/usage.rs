@@ -87,7 +87,7 @@ impl Usage {
     }
 
     /// The flows that were over at most `window` before `at`.
-    pub fn within(&self, window: Span, at: Timestamp) -> impl Iterator<Item = &UsedFlow> {
+    pub fn within(&self, window: Span, at: Timestamp) -> impl Iterator<Item = &UsedFlow> + Clone {
         self.flows.iter().filter(move |flow| at - flow.at <= window)
     }
 

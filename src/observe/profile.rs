@@ -60,6 +60,11 @@ pub struct FlowProfile {
     pub empty: u32,
     /// Requests to which nothing came back for ten seconds.
     pub unanswered: u32,
+    /// Application bytes of requests that are over: the four sizes that come most often, by size,
+    /// each with its count.
+    pub request_sizes: Vec<(u32, u16)>,
+    /// The same of their replies; 0 where none came.
+    pub reply_sizes: Vec<(u32, u16)>,
     /// The last reply was not read, or not all of it.
     pub unread: bool,
     /// Some of it may have been.

@@ -2,7 +2,7 @@
 
 use crate::detect::Alert;
 use crate::sensor::Line;
-use crate::sink::{LogDir, SinkError};
+use crate::sink::{ALERTS, LogDir, SUPPRESSED, SinkError};
 use crate::time::Timestamp;
 
 /// Where lines go.
@@ -37,8 +37,11 @@ impl Output {
             return;
         }
         let written = match line {
+            Line::Alert(alert) if alert.suppressed_by.is_some() => {
+                self.logs.write_json(SUPPRESSED, &*alert)
+            }
             Line::Alert(alert) => {
-                let written = self.logs.write_json("alerts", &*alert);
+                let written = self.logs.write_json(ALERTS, &*alert);
                 self.alerts_count += 1;
                 if self.alerts.len() < ALERTS_KEPT {
                     self.alerts.push(*alert);

@@ -8,12 +8,13 @@ use super::known::Known;
 use super::settings::Settings;
 use super::tap::TapWatch;
 use crate::baseline::{EchConfigs, EchVerdict};
+use crate::detect::allow::Stale;
 use crate::detect::evidence::{Bits, Group, Item};
 use crate::detect::{Alert, Engine};
 use crate::fingerprint;
 use crate::host::platform::{Assessment, Platform};
 use crate::host::{Conflict, Hosts};
-use crate::net::{Endpoint, TunnelKind};
+use crate::net::{Endpoint, Transport, TunnelKind};
 use crate::observe::{
     Certificate, Fact, FlowId, HttpTransaction, Observation, TlsSession, TunnelAction, TunnelSeen,
     WeirdSeen,
@@ -30,12 +31,15 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// The notice about allow entries that have expired.
+const STALE_ALLOW: &str = "Tapir::Stale_Allow";
+
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Line {
     /// Of a log whose shape is Zeek's.
     Row(Record),
-    /// Of `alerts.log`, which no row could hold.
+    /// Of `alerts.log`, which no row could hold; of `suppressed.log` where an entry suppressed it.
     Alert(Box<Alert>),
 }
 
@@ -43,6 +47,7 @@ pub enum Line {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Detector {
     engine: Engine,
+    stale: Stale,
     ech: EchConfigs,
     certificates: CertificateLog,
     weirds: WeirdSampling,
@@ -70,6 +75,10 @@ impl Detector {
         for record in records {
             put(at, Line::Row(record));
         }
+        if let Some(digest) = self.stale.digest(settings.detect.allow(), at) {
+            let notice = NoticeRow::new(at, None, STALE_ALLOW, digest.into());
+            put(at, Line::Row(Record::Notice(Box::new(notice))));
+        }
         let mut alerts = Vec::new();
         self.engine.handle_observation(
             &settings.detect,
@@ -85,7 +94,9 @@ impl Detector {
         }
         for mut alert in alerts {
             self.add_platform(&mut alert);
-            put(at, Line::Row(notice(settings, &alert)));
+            if alert.suppressed_by.is_none() {
+                put(at, Line::Row(notice(settings, &alert)));
+            }
             put(at, Line::Alert(Box::new(alert)));
         }
     }
@@ -128,15 +139,16 @@ impl Detector {
         let Some(platform) = platform else { return };
         let name = platform.name();
         alert.subject.os = Some(name.into());
-        if platform != Platform::Linux {
+        let expected = alert.analytic.platform();
+        if name != expected {
             let bits = Platform::ALL.map(Platform::name).into_iter().zip(bits);
             let bits: BTreeMap<&str, u32> = bits.collect();
             alert.against.push(
                 Item::new("context.platform", Group::Context, Bits::ZERO)
                     .observed(json!({"platform": name, "bits": bits}))
-                    .expected("linux", 0)
+                    .expected(expected, 0)
                     .why(format!(
-                        "the host shows itself as {name}; this analytic is about Linux"
+                        "the host shows itself as {name}; this analytic is about {expected}"
                     )),
             );
         }
@@ -258,8 +270,11 @@ fn notice(settings: &Settings, alert: &Alert) -> Record {
     let mut row = NoticeRow::new(alert.at, Some(alert.flow), alert.note, message);
     row.sub = Some(alert.sub.as_str().into());
     row.n = Some(alert.n);
-    // Analytics judge flows over TCP so far.
-    row.community_id = Some(community_id(settings, &alert.flow, proto::TCP));
+    let ip_proto = match alert.flow.transport {
+        Transport::Udp => proto::UDP,
+        _ => proto::TCP,
+    };
+    row.community_id = Some(community_id(settings, &alert.flow, ip_proto));
     Record::Notice(Box::new(row))
 }
 

@@ -12,6 +12,8 @@ use std::path::{Path, PathBuf};
 
 /// The log of whole alerts, always JSON.
 pub const ALERTS: &str = "alerts";
+/// The log of alerts that an allow entry suppressed, always JSON.
+pub const SUPPRESSED: &str = "suppressed";
 
 /// The logs of one run.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ impl LogDir {
             return Err(SinkError::Create { path: dir, source });
         }
         let names = Record::SCHEMAS.iter().map(|schema| schema.path);
-        for name in names.chain([ALERTS]) {
+        for name in names.chain([ALERTS, SUPPRESSED]) {
             let path = file_path(&dir, name);
             // A link or a device was put there by the operator, to be written to.
             if !fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {

@@ -15,7 +15,7 @@ pub mod tsv;
 #[cfg(test)]
 mod tests;
 
-pub use log_dir::{ALERTS, LogDir};
+pub use log_dir::{ALERTS, LogDir, SUPPRESSED};
 pub use log_file::{LogFile, Output};
 
 use crate::record::{Row, Schema};

@@ -28,6 +28,7 @@ const SHUT_WINDOWS_MIN: u16 = 3;
 pub struct Close {
     /// The request at hand: since when, and what came back.
     request_at: Option<Timestamp>,
+    request_bytes: u64,
     reply_bytes: u64,
     /// Bytes that came back and may be upkeep; none are once a longer record came.
     small_bytes: u64,
@@ -82,16 +83,25 @@ pub struct Verdict {
 }
 
 impl Close {
-    /// Takes application bytes of `side`.
-    pub fn handle_application(&mut self, at: Timestamp, side: Side, bytes: u64) {
+    /// Takes application bytes of `side`; gives the bytes of the request that is over by them, and
+    /// of its reply.
+    pub fn handle_application(
+        &mut self,
+        at: Timestamp,
+        side: Side,
+        bytes: u64,
+    ) -> Option<(u64, u64)> {
         self.note_lateness(at);
+        let mut over = None;
         match side {
             Side::Originator if self.request_at.is_none() || self.replied() > 0 => {
+                over = self.at_hand();
                 self.end_request();
                 self.requests = self.requests.saturating_add(1);
                 self.request_at = Some(at);
+                self.request_bytes = bytes;
             }
-            Side::Originator => {}
+            Side::Originator => self.request_bytes = self.request_bytes.saturating_add(bytes),
             Side::Responder if !self.long_seen && bytes < UPKEEP_BYTES_MAX => {
                 self.small_bytes = self.small_bytes.saturating_add(bytes);
             }
@@ -103,6 +113,13 @@ impl Close {
                 self.reply_bytes = self.reply_bytes.saturating_add(bytes);
             }
         }
+        over
+    }
+
+    /// Bytes of the request at hand, and of its reply so far.
+    pub fn at_hand(&self) -> Option<(u64, u64)> {
+        self.request_at
+            .map(|_| (self.request_bytes, self.replied()))
     }
 
     /// Takes bytes of the responder's stream, whatever they carry.

@@ -6,6 +6,7 @@
 mod close;
 mod exchange;
 mod records;
+mod sizes;
 mod traffic;
 
 pub use close::{Close, Verdict};
@@ -18,6 +19,7 @@ use crate::net::Side;
 use crate::observe::profile::{FIRST_MAX, First, FlowProfile, SIZES, SideProfile};
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
+use sizes::Sizes;
 
 /// The most that a shape holds, itself included.
 pub const SHAPE_BYTES_MAX: usize = 1280;
@@ -58,6 +60,8 @@ pub struct Shape {
     exchanges: Exchanges,
     events: Events,
     close: Close,
+    /// Of requests, and of their replies.
+    sizes: [Sizes; 2],
     checkpoint: u8,
 }
 
@@ -137,6 +141,11 @@ impl Shape {
     pub fn profile(&self, first_at: Timestamp, at: Timestamp, open: bool) -> FlowProfile {
         let exchanges = self.exchanges.closed();
         let verdict = self.close.verdict(at, open);
+        let [mut requests, mut replies] = self.sizes.clone();
+        if let Some((request, reply)) = self.close.at_hand().filter(|_| !open) {
+            requests.add(request);
+            replies.add(reply);
+        }
         let mut sides = self.sides;
         for side in [Side::Originator, Side::Responder] {
             let told = &mut sides[side.index()];
@@ -167,6 +176,8 @@ impl Shape {
             requests: verdict.requests,
             empty: verdict.empty,
             unanswered: verdict.unanswered,
+            request_sizes: requests.told(),
+            reply_sizes: replies.told(),
             unread: verdict.unread,
             half_read: verdict.half,
             shut_windows: self.close.shut_windows,
@@ -181,6 +192,7 @@ impl Shape {
         size_of::<Shape>()
             + self.first.capacity() * size_of::<First>()
             + self.exchanges.heap_bytes()
+            + self.sizes.iter().map(Sizes::heap_bytes).sum::<usize>()
     }
 
     fn count(&mut self, at: Timestamp, side: Side, bytes: u64) {
@@ -220,7 +232,11 @@ impl Shape {
     }
 
     fn handle_application(&mut self, at: Timestamp, side: Side, bytes: u64) -> Option<Begun> {
-        self.close.handle_application(at, side, bytes);
+        if let Some((request, reply)) = self.close.handle_application(at, side, bytes) {
+            let [requests, replies] = &mut self.sizes;
+            requests.add(request);
+            replies.add(reply);
+        }
         self.exchanges.handle(at, side, bytes);
         self.events.handle(at, side, bytes, self.rtt)
     }

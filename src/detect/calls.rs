@@ -1,0 +1,123 @@
+//! From exchanges to what is kept of each host and what it calls.
+//!
+//! Judges nothing. Bounded by `calls_max` keys: who was seen longest ago leaves, if the newcomer
+//! comes more often ([`admission`](super::admission)); the others are refused. A key that was not
+//! seen for thirty days is forgotten.
+
+use super::admission::{Frequencies, cells};
+use super::client::Kind;
+use super::replies::Replies;
+use super::timing::Timing;
+use super::track::Tracks;
+use crate::baseline::Bounded;
+use crate::limits::Limits;
+use crate::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// A key that was not seen for so long is forgotten.
+const LIFE_BACK: Span = Span::from_secs(-30 * 86_400);
+
+/// A host, and what it calls.
+pub type CallKey = (IpAddr, Box<str>);
+
+/// What is kept of every key.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Calls {
+    keys: Bounded<CallKey, Call>,
+    frequencies: Frequencies,
+    refused: u64,
+}
+
+/// What is kept of one key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    /// The cadence.
+    pub tracks: Tracks,
+    /// How its requests were answered.
+    pub replies: Replies,
+    /// The epoch in which the call was last told to the site.
+    pub told_epoch: Option<i64>,
+    /// The highest entropy of a clear-text URI, in hundredths of a bit for each character.
+    pub uri_centibits: u16,
+}
+
+impl Call {
+    fn new(kind: Kind) -> Call {
+        Call {
+            tracks: Tracks::new(kind),
+            replies: Replies::default(),
+            told_epoch: None,
+            uri_centibits: 0,
+        }
+    }
+
+    /// Bytes that it holds, itself included.
+    pub fn bytes(&self) -> usize {
+        size_of::<Call>() + self.tracks.heap_bytes() + self.replies.heap_bytes()
+    }
+}
+
+impl Calls {
+    /// What is kept of the key, which was seen at `at`; none where there is no room for it.
+    pub fn entry(
+        &mut self,
+        (limits, seed): (&Limits, u64),
+        key: &CallKey,
+        kind: Kind,
+        at: Timestamp,
+    ) -> Option<&mut Call> {
+        let max = limits.calls_max;
+        let own = cells(seed, key);
+        self.frequencies.count(own, max);
+        let known = self.keys.remove(key);
+        if known.is_none() {
+            self.keys.expire(at + LIFE_BACK);
+        }
+        let call = match known {
+            Some(call) => call,
+            None if self.keys.len() < max || self.gives_way(seed, own) => Call::new(kind),
+            None => {
+                self.refused = self.refused.saturating_add(1);
+                return None;
+            }
+        };
+        self.keys.insert(key.clone(), at, call, max);
+        self.keys.get_mut(key)
+    }
+
+    /// Whether who would leave comes less often than the newcomer.
+    fn gives_way(&self, seed: u64, newcomer: super::admission::Cells) -> bool {
+        self.keys.first().is_none_or(|(_, oldest)| {
+            let oldest = cells(seed, oldest);
+            self.frequencies.of(newcomer) > self.frequencies.of(oldest)
+        })
+    }
+
+    /// What is kept of the key, which is not seen by that.
+    pub fn get_mut(&mut self, key: &CallKey) -> Option<&mut Call> {
+        self.keys.get_mut(key)
+    }
+
+    /// What is kept of the key.
+    pub fn get(&self, key: &CallKey) -> Option<&Call> {
+        self.keys.get(key)
+    }
+
+    /// The cadence of the key for a client of `kind`.
+    pub fn timing(&self, key: &CallKey, kind: Kind) -> Timing {
+        self.keys
+            .get(key)
+            .map_or(Timing::default(), |call| call.tracks.timing(kind))
+    }
+
+    /// Keys that had to leave for others.
+    pub fn evicted(&self) -> u64 {
+        self.keys.evicted()
+    }
+
+    /// Exchanges of keys that had no room.
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}

@@ -1,0 +1,140 @@
+//! From what an analytic concluded to what every alert has in common.
+//!
+//! Holds words and numbers of one verdict; decides nothing.
+
+use super::attack::Analytic;
+use super::called::{Called, NamedBy};
+use super::evidence::{Evidence, Item, Tier};
+use super::settings::{Role, Settings};
+use crate::net::Uid;
+use crate::observe::FlowId;
+use crate::time::Timestamp;
+use serde::Serialize;
+
+/// Who called what with which client: what every analytic is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Scene<'a> {
+    /// The rules.
+    pub settings: &'a Settings,
+    /// The moment of the judgement.
+    pub at: Timestamp,
+    /// The role of the host that called.
+    pub role: &'a Role,
+    /// The flow at hand.
+    pub flow: &'a FlowId,
+    /// What it called.
+    pub called: &'a Called,
+}
+
+/// What an analytic concluded.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Which analytic.
+    pub analytic: Analytic,
+    /// For.
+    pub evidence: Evidence,
+    /// Against: worth no bits, but to be known.
+    pub against: Vec<Item>,
+    /// How loud.
+    pub tier: Tier,
+    /// What happened, in half a sentence after the host: `calls x out of place`.
+    pub deed: String,
+    /// Exchanges or sessions behind it.
+    pub n: u64,
+    /// How much of what the analytic needs could be seen.
+    pub confidence: Confidence,
+    /// What could not be seen.
+    pub missing: Vec<Missing>,
+    /// What to do next.
+    pub triage: Vec<String>,
+    /// The flows behind it, oldest first.
+    pub flows: Vec<Uid>,
+}
+
+/// What could not be seen.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Missing {
+    /// What.
+    pub component: String,
+    /// How much it could have changed.
+    pub effect: String,
+}
+
+impl Missing {
+    /// `component` could not be seen, which could have had `effect`.
+    pub fn new(component: impl Into<String>, effect: impl Into<String>) -> Missing {
+        Missing {
+            component: component.into(),
+            effect: effect.into(),
+        }
+    }
+}
+
+/// How much of what an analytic needs could be seen.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Confidence {
+    /// 0 to 1, in hundredths.
+    pub value: f64,
+    /// Why not more.
+    pub reasons: Vec<String>,
+}
+
+/// What confidence is computed from.
+#[derive(Clone, Copy, Debug)]
+pub struct Grounds<'a> {
+    /// The most that the analytic can have without an endpoint's word.
+    pub cap: f64,
+    /// Samples, and what they are of.
+    pub n: u64,
+    /// What the samples are of.
+    pub of: &'a str,
+    /// Samples at which confidence is half its cap.
+    pub n_half: u64,
+    /// Stream bytes that were never seen, and all.
+    pub missed: u64,
+    /// Stream bytes, the missed ones included.
+    pub seen: u64,
+}
+
+impl Confidence {
+    /// c = cap × (1 − 2^(−n/n_half)) × quality, with the reasons for what it lacks.
+    pub fn new(scene: &Scene<'_>, grounds: Grounds<'_>) -> Confidence {
+        let Grounds {
+            cap,
+            n,
+            of,
+            n_half,
+            missed,
+            seen,
+        } = grounds;
+        // What was missed is part of the sequence space that `seen` counts.
+        let loss = if seen > 0 {
+            (missed as f64 / seen as f64).min(1.0)
+        } else {
+            0.0
+        };
+        let quality = (1.0 - 5.0 * loss).max(0.3);
+        let learnt = 1.0 - (-(n as f64) / n_half as f64).exp2();
+        let mut reasons = vec![
+            format!("no endpoint agent on host (cap {cap:.2})"),
+            format!("{n} samples behind {of}, n_half {n_half}"),
+        ];
+        if missed > 0 {
+            reasons.push(format!("{missed} of {seen} stream bytes were not captured"));
+        }
+        let named = match scene.called.named_by {
+            NamedBy::Sni | NamedBy::Host => None,
+            NamedBy::Dns => Some("named by an earlier DNS answer, not by the flow"),
+            NamedBy::Certificate => Some("named by the server's certificate alone"),
+            NamedBy::Address => Some("nothing names the destination; its network stands for it"),
+        };
+        reasons.extend(named.map(String::from));
+        if scene.called.ja4.is_none() {
+            reasons.push("no client hello was seen whole".into());
+        }
+        Confidence {
+            value: (cap * learnt * quality * 100.0).round() / 100.0,
+            reasons,
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! From who else in the role does it to evidence of rarity.
+//!
+//! Knows no analytic. What common destinations and clients take away is that these items are small;
+//! none of them is a veto.
+
+use super::evidence::{Bits, Group, Item};
+use super::finding::Scene;
+use serde_json::json;
+
+/// How many *other* members of the role do what, as of the last closed epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    /// Exist.
+    pub members: u64,
+    /// Call the same object.
+    pub callers: u64,
+    /// Held a session of ten minutes or more with it.
+    pub long_callers: u64,
+    /// Have shown any client fingerprint.
+    pub fingerprinted: u64,
+    /// Have shown this one.
+    pub fingerprint: u64,
+}
+
+/// `role.destination_rarity`: −log2[(k + 1)/(n + 2)], k of n others call the object.
+pub fn destination(scene: &Scene<'_>, others: &Others) -> Item {
+    let Others {
+        members: n,
+        callers: k,
+        ..
+    } = *others;
+    let (role, object) = (&scene.role.name, &scene.called.object);
+    Item::new(
+        "role.destination_rarity",
+        Group::DestinationRarity,
+        Bits::rarity(k, n),
+    )
+    .observed(json!({"hosts_role_calling": k, "hosts_role": n}))
+    .expected(format!("{k} of {n} peers in 30 d"), n)
+    .why(format!(
+        "{k} of the {n} other hosts of role {role} call {object}"
+    ))
+}
+
+/// `fp.role_rarity`: the same of the client's JA4, as far as it is no browser's, since browsers are
+/// not what the analytics describe.
+pub fn fingerprint(scene: &Scene<'_>, n: u64, k: u64) -> Option<Item> {
+    let ja4 = scene.called.ja4.as_deref()?;
+    let browser = scene.called.class.browser();
+    let bits = Bits::rarity(k, n).min(Group::ClientFingerprint.cap());
+    let item = Item::new(
+        "fp.role_rarity",
+        Group::ClientFingerprint,
+        bits.scaled(1.0 - browser),
+    )
+    .observed(json!({"ja4": ja4, "hosts_role_showing": k, "browser": browser}))
+    .expected(format!("{k} of {n} peers in 30 d"), n)
+    .why(format!(
+        "{k} of the {n} other hosts of the role that use TLS show this client"
+    ));
+    Some(item)
+}
+
+/// What the client speaks for: `fp.browser` takes away, in the place of any rarity, where it is
+/// a browser; otherwise `fp.role_rarity`.
+pub fn client(scene: &Scene<'_>, others: &Others) -> Option<Item> {
+    let browser = scene.called.class.browser();
+    if browser <= 0.5 {
+        return fingerprint(scene, others.fingerprinted, others.fingerprint);
+    }
+    let item = Item::new("fp.browser", Group::ClientFingerprint, Bits::whole(-4))
+        .observed(json!({"browser": browser}))
+        .expected("a tool, a library or an application", 0)
+        .why("the client looks like a browser, which leaves and cancels sessions as people do");
+    Some(item)
+}

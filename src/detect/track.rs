@@ -1,0 +1,183 @@
+//! From a key's exchanges to its cadence, as small as the key is young.
+//!
+//! The first [`EARLY_MAX`] exchanges are kept as they are, since no look is due before; then they
+//! become a [`Series`]. While a host calls an object with one kind of client, one track serves the
+//! key with and without the client. With a second kind the tracks part; a third is only in the
+//! track of all.
+
+use super::client::Kind;
+use super::timing::Timing;
+use crate::profile::cadence::{Event, Reading, Series, Templates};
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Exchanges that are kept one by one: one less than what makes six gaps.
+pub const EARLY_MAX: usize = 6;
+/// Kinds of client that have a track of their own.
+const KINDS_MAX: usize = 2;
+
+/// The cadence of one host's calls of one object.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tracks {
+    all: Track,
+    /// None while every exchange was of the same kind of client.
+    parted: Vec<(Kind, Track)>,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+enum Track {
+    Early(Vec<Early>),
+    Known(Box<Known>),
+}
+
+/// An exchange; the size is the bytes plus one, 0 where it is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Early {
+    at: Timestamp,
+    size: u32,
+    host_idle: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Known {
+    series: Series,
+    reading: Option<Reading>,
+    events: u32,
+}
+
+impl Tracks {
+    /// A key whose first exchange is made by a client of this kind.
+    pub fn new(kind: Kind) -> Tracks {
+        Tracks {
+            all: Track::Early(Vec::new()),
+            parted: Vec::new(),
+            kind,
+        }
+    }
+
+    /// Takes an exchange; says whether a look was taken.
+    pub fn handle_event(&mut self, templates: &Templates, kind: Kind, event: Event) -> bool {
+        if self.all.is_empty() {
+            self.kind = kind;
+        }
+        if self.parted.is_empty() && kind != self.kind {
+            self.parted.reserve_exact(KINDS_MAX);
+            self.parted.push((self.kind, self.all.clone()));
+        }
+        let mut looked = self.all.handle_event(templates, event);
+        if !self.parted.is_empty() {
+            let known = self.parted.iter().any(|(own, _)| *own == kind);
+            if !known && self.parted.len() < KINDS_MAX {
+                self.parted.push((kind, Track::Early(Vec::new())));
+            }
+            let mut own = self.parted.iter_mut().filter(|(own, _)| *own == kind);
+            looked |= own
+                .next()
+                .is_some_and(|(_, track)| track.handle_event(templates, event));
+        }
+        looked
+    }
+
+    /// The cadence of what clients of `kind` call, or of all calls, whichever is stronger.
+    pub fn timing(&self, kind: Kind) -> Timing {
+        let all = self.all.timing();
+        let own = self.parted.iter().find(|(own, _)| *own == kind);
+        match own.map(|(_, track)| track.timing()) {
+            Some(own) if own.bits() >= all.bits() => own,
+            _ => all,
+        }
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_bytes(&self) -> usize {
+        let parted = self.parted.iter().map(|(_, track)| track.heap_bytes());
+        let own = self.parted.capacity() * size_of::<(Kind, Track)>();
+        self.all.heap_bytes() + own + parted.sum::<usize>()
+    }
+}
+
+impl Track {
+    fn handle_event(&mut self, templates: &Templates, event: Event) -> bool {
+        let early = match self {
+            Track::Known(known) => return known.handle_event(templates, event),
+            Track::Early(early) => early,
+        };
+        if early.len() < EARLY_MAX {
+            if early.capacity() == early.len() {
+                // Most keys see one exchange, or a few.
+                early.reserve_exact(if early.is_empty() {
+                    1
+                } else {
+                    EARLY_MAX - early.len()
+                });
+            }
+            early.push(Early::from(event));
+            return false;
+        }
+        let mut known = Box::<Known>::default();
+        for early in std::mem::take(early) {
+            known.handle_event(templates, Event::from(early));
+        }
+        let looked = known.handle_event(templates, event);
+        *self = Track::Known(known);
+        looked
+    }
+
+    fn is_empty(&self) -> bool {
+        matches!(self, Track::Early(early) if early.is_empty())
+    }
+
+    fn timing(&self) -> Timing {
+        match self {
+            Track::Early(early) => Timing {
+                events: early.len() as u32,
+                ..Timing::default()
+            },
+            Track::Known(known) => Timing {
+                events: known.events,
+                reading: known.reading,
+                persistence: known.series.persistence(),
+            },
+        }
+    }
+
+    fn heap_bytes(&self) -> usize {
+        match self {
+            Track::Early(early) => early.capacity() * size_of::<Early>(),
+            Track::Known(known) => size_of::<Known>() - size_of::<Series>() + known.series.bytes(),
+        }
+    }
+}
+
+impl Known {
+    fn handle_event(&mut self, templates: &Templates, event: Event) -> bool {
+        self.events = self.events.saturating_add(1);
+        let due = self.series.handle_event(event);
+        if due {
+            self.reading = self.series.reading(templates);
+        }
+        due
+    }
+}
+
+impl From<Event> for Early {
+    fn from(event: Event) -> Early {
+        let size = |bytes: u64| u32::try_from(bytes).unwrap_or(u32::MAX).saturating_add(1);
+        Early {
+            at: event.at,
+            size: event.upload_bytes.map_or(0, size),
+            host_idle: event.host_idle,
+        }
+    }
+}
+
+impl From<Early> for Event {
+    fn from(early: Early) -> Event {
+        Event {
+            at: early.at,
+            upload_bytes: early.size.checked_sub(1).map(u64::from),
+            host_idle: early.host_idle,
+        }
+    }
+}
