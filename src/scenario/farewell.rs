@@ -11,9 +11,9 @@ use crate::time::Span;
 
 /// A client's patience, `curl --max-time 5`.
 const PATIENCE: Span = Span::from_secs(5);
-/// What a server gets rid of while nobody reads, and what a client reads that stops in the middle.
-const STUCK_BYTES: u64 = 8000;
+/// What a client reads that stops in the middle, and what its system takes after the head was read.
 const HALF_BYTES: u64 = 96_000;
+const BUFFER_BYTES: u32 = 96_000;
 
 impl Talk {
     pub(super) fn close(&mut self, out: &mut Vec<Made>) {
@@ -136,24 +136,25 @@ impl Talk {
         self.greet_after(out);
         self.pass(turn.think.as_nanos().max(200_000));
         let until = match close {
-            Close::Held => Some(STUCK_BYTES),
-            Close::HeadOnly | Close::Destroyed => Some(HALF_BYTES),
+            Close::Held => Some(self.stop_reading(0)),
+            Close::HeadOnly => Some(self.stop_reading(BUFFER_BYTES)),
+            Close::Destroyed => Some(HALF_BYTES),
             _ => None,
         };
         self.say(Responder, turn.answer, until, out);
         self.pass(40_000);
         match close {
             Close::Held => {
-                self.shut(Originator, out);
+                self.bare(Originator, flag::ACK, out);
                 for wait_ms in [200, 400, 800] {
                     self.now = self.now + Span::from_millis(wait_ms);
                     self.probe(out);
-                    self.shut(Originator, out);
+                    self.bare(Originator, flag::ACK, out);
                 }
                 self.now = self.now + Span::from_secs(2);
             }
             Close::HeadOnly => {
-                self.shut(Originator, out);
+                self.bare(Originator, flag::ACK, out);
                 self.now = self.now + Span::from_millis(30);
             }
             Close::Destroyed => self.pass(300_000),

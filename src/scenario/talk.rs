@@ -39,6 +39,15 @@ impl System {
         }
     }
 
+    /// By how many bits its windows are shifted.
+    fn scale(self) -> u8 {
+        match self {
+            System::Linux => 7,
+            System::Apple => 6,
+            System::Windows => 8,
+        }
+    }
+
     /// Where the timestamps stand in them; Windows sends none.
     fn stamps_at(self) -> Option<usize> {
         match self {
@@ -49,6 +58,8 @@ impl System {
     }
 }
 
+/// The receive buffer of a program that sets itself a small one.
+const SMALL_WINDOW: u16 = 8192;
 /// The server's SYN: as of Linux, with timestamps only where they were offered.
 const ANSWER_BARE: &[u8] = &[2, 4, 5, 180, 1, 1, 4, 2, 1, 3, 3, 7];
 
@@ -66,7 +77,7 @@ pub(super) enum Message {
 }
 
 /// Bytes of application data from which on a message is long.
-pub(super) const LONG: u64 = 24 * 1024;
+pub(super) const LONG: u64 = 16 * 1024;
 /// A record's plaintext (RFC 8446 section 5.1).
 pub(super) const RECORD: u64 = 1 << 14;
 /// Bytes kept of a long message's segments; the headers of frame, packet, segment and record fit.
@@ -92,6 +103,8 @@ pub struct Talk {
     waiting: [u32; 2],
     stamps: [u32; 2],
     window: [u16; 2],
+    /// Up to where the server may send while the originator reads nothing.
+    edge: Option<u32>,
     pub(super) now: Timestamp,
     stage: Stage,
     /// What the server says of its own accord after the handshake: when, acknowledging what.
@@ -111,6 +124,11 @@ impl Talk {
     ) -> Talk {
         let seq = [random.word() as u32, random.word() as u32];
         let stamps = [random.word() as u32, random.word() as u32];
+        let window = match script.close {
+            // A program that sets itself a small buffer.
+            Close::Held => SMALL_WINDOW >> system.scale(),
+            _ => 502 << (7 - system.scale().min(7)),
+        };
         Talk {
             script,
             ends,
@@ -118,7 +136,8 @@ impl Talk {
             seq,
             waiting: [0; 2],
             stamps,
-            window: [502, 501],
+            window: [window, 501],
+            edge: None,
             now: at,
             stage: Stage::Open,
             after_greeting: None,
@@ -176,10 +195,10 @@ impl Talk {
         if let Some(at) = self.system.stamps_at() {
             options[at + 2..at + 6].copy_from_slice(&stamps[0].to_be_bytes());
         }
-        let window = if self.system == System::Linux {
-            64_240
-        } else {
-            65_535
+        let window = match (self.script.close, self.system) {
+            (Close::Held, _) => SMALL_WINDOW,
+            (_, System::Linux) => 64_240,
+            _ => 65_535,
         };
         self.put(Originator, flag::SYN, window, &options, None, out);
         self.seq[0] = self.seq[0].wrapping_add(1);
@@ -380,9 +399,14 @@ impl Talk {
         }
     }
 
-    /// An acknowledgement by `side` that shuts its window.
-    pub(super) fn shut(&mut self, side: Side, out: &mut Vec<Made>) {
-        self.put(side, flag::ACK, 0, &[], None, out);
+    /// The originator reads no more: its window, opened to so many bytes where it is smaller, only
+    /// shrinks from here on. Gives how many bytes the server may send.
+    pub(super) fn stop_reading(&mut self, bytes: u32) -> u64 {
+        let scale = self.system.scale();
+        self.window[0] = self.window[0].max((bytes >> scale) as u16);
+        let open = u32::from(self.window[0]) << scale;
+        self.edge = Some(self.seq[1].wrapping_add(open));
+        u64::from(open)
     }
 
     /// Sends `bytes` of `side`, which acknowledge what the peer had sent up to `ack`.
@@ -433,7 +457,7 @@ impl Talk {
             stamped[4..].copy_from_slice(&stamps.concat());
             options = &stamped;
         }
-        let segment = Segment {
+        let mut segment = Segment {
             seq: self.seq[own],
             ack: if flags & flag::ACK != 0 {
                 self.seq[peer]
@@ -444,6 +468,10 @@ impl Talk {
             window,
             options,
         };
+        if let (Side::Originator, Some(edge)) = (side, self.edge) {
+            let open = edge.wrapping_sub(self.seq[peer]);
+            segment.window = (open >> self.system.scale()) as u16;
+        }
         let payload = payload.unwrap_or(Payload { bytes: &[], len: 0 });
         let [from, to] = [&self.ends[own], &self.ends[peer]];
         out.push(wire::tcp(self.now, from, to, &segment, payload));

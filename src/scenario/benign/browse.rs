@@ -198,8 +198,8 @@ fn streaming(cast: &mut Cast<'_>, number: usize, browser: Stack) {
     cast.benign(number, "benign.video_call", when, move |random, _| {
         let minutes = random.uniform(3.0, 20.0) * scale;
         let turns = (0..(minutes * 60.0) as usize).map(|index| {
-            let up = random.bytes(9000.0, 0.4, 2000);
-            let down = random.bytes(14_000.0, 0.4, 2000);
+            let up = random.bytes(2500.0, 0.4, 700);
+            let down = random.bytes(4000.0, 0.4, 700);
             let by = if index % 2 == 0 {
                 Side::Originator
             } else {
