@@ -21,6 +21,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Watch an interface until SIGINT or SIGTERM
     Run(RunArgs),
+    /// Write a labelled capture that an analytic must, or must not, alert on
+    Scenario(Box<ScenarioArgs>),
     /// Say whether a configuration file is sound
     CheckConfig {
         /// The configuration file
@@ -116,4 +118,102 @@ impl From<LogFormat> for Format {
             LogFormat::Json => Format::Json,
         }
     }
+}
+
+/// `tapir scenario`.
+#[derive(Debug, Args)]
+pub struct ScenarioArgs {
+    /// Which one
+    #[arg(value_name = "NAME", required_unless_present = "list")]
+    pub name: Option<String>,
+    /// Tell the scenarios, and stop
+    #[arg(long)]
+    pub list: bool,
+    /// Everything that is drawn depends on it
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Hosts of the site; ten have every role
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub hosts: u32,
+    /// How long it lasts, in days
+    #[arg(long, value_name = "D", default_value_t = 1.0, value_parser = days)]
+    pub days: f64,
+    /// When it begins, in seconds since 1970; the default is Monday, 2 November 2026, 0:00 UTC
+    #[arg(long, value_name = "SECONDS")]
+    pub start: Option<i64>,
+    /// The capture (pcap with nanoseconds); "-" is standard output
+    #[arg(long, value_name = "FILE.pcap", default_value = "scenario.pcap")]
+    pub out: PathBuf,
+    /// What is in it, one JSON object a line
+    #[arg(long, value_name = "FILE.ndjson")]
+    pub truth: Option<PathBuf>,
+    /// The configuration with the hosts' roles, for replay
+    #[arg(long, value_name = "FILE.toml")]
+    pub roles: Option<PathBuf>,
+    /// Benign traffic at its full rate, about 2,000 flows and more for each host and day
+    #[arg(long)]
+    pub full: bool,
+    /// The hostile programs alone, without benign traffic
+    #[arg(long, conflicts_with = "full")]
+    pub alone: bool,
+    /// When hostile programs begin [default: after a quarter of the scenario]
+    #[arg(long, value_name = "HOURS", value_parser = positive)]
+    pub onset: Option<f64>,
+    /// Hosts with a hostile program [default: one in five of those that qualify]
+    #[arg(long, value_name = "N")]
+    pub infected: Option<u32>,
+    /// Seconds between check-ins [default: drawn, 20 s to 3 h]
+    #[arg(long, value_name = "SECONDS", value_parser = positive)]
+    pub sleep: Option<f64>,
+    /// Share of the sleep that varies, 0 to 0.9 [default: drawn]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub jitter: Option<f64>,
+    /// Share of check-ins that do not happen, 0 to 0.9 [default: drawn, up to 0.3]
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub miss: Option<f64>,
+    /// Check-ins in working hours alone, or at all hours [default: drawn]
+    #[arg(long, value_name = "BOOL")]
+    pub working_hours: Option<bool>,
+    /// Whether the user visits the same destination [default: drawn]
+    #[arg(long, value_name = "BOOL")]
+    pub browsing: Option<bool>,
+    /// How long sessions last [default: drawn, 0.5 to 12]
+    #[arg(long, value_name = "HOURS", value_parser = positive)]
+    pub session: Option<f64>,
+    /// Megabytes to upload [default: drawn, 60 to 400]
+    #[arg(long, value_name = "MB", value_parser = positive)]
+    pub upload: Option<f64>,
+    /// This variant of the hostile program alone [default: each in turn]
+    #[arg(long)]
+    pub variant: Option<String>,
+    /// Share of frames that the mirror loses
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0, value_parser = share)]
+    pub loss: f64,
+    /// The mirror delivers one frame in twenty up to so much later
+    #[arg(long, value_name = "MS", default_value_t = 0)]
+    pub reorder: u32,
+    /// The mirror delivers every frame twice
+    #[arg(long)]
+    pub duplicate: bool,
+}
+
+fn number(text: &str, holds: impl Fn(f64) -> bool, what: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok().filter(|number| holds(*number));
+    number.ok_or_else(|| format!("{what} is expected"))
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    number(text, |n| (0.0..=0.9).contains(&n), "a number from 0 to 0.9")
+}
+
+fn positive(text: &str) -> Result<f64, String> {
+    number(text, |n| n > 0.0 && n <= 1e6, "a number above 0")
+}
+
+fn days(text: &str) -> Result<f64, String> {
+    number(
+        text,
+        |n| n > 0.0 && n <= 366.0,
+        "a number of days, at most 366,",
+    )
 }

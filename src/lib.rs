@@ -58,6 +58,7 @@ pub mod packet;
 pub mod profile;
 pub mod record;
 pub mod run;
+pub mod scenario;
 pub mod sensor;
 pub mod sink;
 pub mod time;

@@ -8,7 +8,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::Instant;
 use tapir::capture::CaptureError;
-use tapir::cli::{Cli, Command, Common, ReplayArgs, RunArgs};
+use tapir::cli::{Cli, Command, Common, ReplayArgs, RunArgs, ScenarioArgs};
 use tapir::config;
 use tapir::run::replay::Replay;
 use tapir::run::summary::Summary;
@@ -22,6 +22,7 @@ fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Replay(args) => replay(args),
         Command::Run(args) => run(args),
+        Command::Scenario(args) => scenario(&args),
         Command::CheckConfig { file } => config::File::load(&file)
             .and_then(config::File::resolve)
             .map(|_| println!("{}: sound", file.display()))
@@ -82,6 +83,24 @@ fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
     let summary =
         Summary::new(&watched.outcome, 0, took, &live.log_dir).with_drops(watched.dropped);
     print(&summary.to_string())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn scenario(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
+    let Some(name) = args.name.as_deref().filter(|_| !args.list) else {
+        let line = |named: &tapir::scenario::Named| format!("{:16}{}\n", named.name, named.about);
+        print(&tapir::scenario::ALL.iter().map(line).collect::<String>())?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let started = Instant::now();
+    let written = tapir::run::scenario::write(name, args)?;
+    eprintln!(
+        "{name}: {} frames, {} bytes, {} lines of truth, {:.1} s",
+        written.frames,
+        written.bytes,
+        written.truths,
+        started.elapsed().as_secs_f64()
+    );
     Ok(ExitCode::SUCCESS)
 }
 

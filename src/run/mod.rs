@@ -5,6 +5,7 @@ pub mod live;
 pub mod output;
 pub mod progress;
 pub mod replay;
+pub mod scenario;
 pub mod stats;
 pub mod summary;
 mod workers;
