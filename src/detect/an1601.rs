@@ -14,7 +14,7 @@
 //!
 //! | identifier | group | bits |
 //! |---|---|---|
-//! | `replies.unread` | direction | log2 Bayes factor of k unread of n flows against the peers' rate |
+//! | `replies.unread` | direction | log2 Bayes factor, k unread of n flows against the peers |
 //! | `replies.empty` | direction | the same of empty or missing replies to requests, at most 6 |
 //! | `replies.constant` | direction | n · (H peers − H)/8, at most 6, for H ≤ 0.3 and n ≥ 12 |
 //! | `replies.fetched` | direction | 8: a timed poll changed, and a new destination was called |
