@@ -11,8 +11,8 @@
 //!
 //! | identifier | group | bits |
 //! |---|---|---|
-//! | `session.shape` | direction | log2 of the odds below, less those of the training set; at most 10 |
-//! | `role.long_session_rarity` | destination rarity | −log2((k + 1)/(n + 2)), k of n hold long ones |
+//! | `session.shape` | direction | log2 of the odds below over the training set's, at most 10 |
+//! | `role.long_session_rarity` | destination rarity | −log2((k + 1)/(n + 2)), k of n hold some |
 //! | `role.destination_rarity` | destination rarity | the same of who calls it at all |
 //! | `fp.role_rarity`, `fp.browser` | client fingerprint | rarity of the JA4; −4 for a browser |
 //! | `context.long_lived_by_design` | context | −4 for websocket and long-poll hosts |

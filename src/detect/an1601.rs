@@ -14,7 +14,7 @@
 //!
 //! | identifier | group | bits |
 //! |---|---|---|
-//! | `replies.unread` | direction | log2 Bayes factor of k unread of n flows against the peers' rate |
+//! | `replies.unread` | direction | log2 Bayes factor, k unread of n flows against the peers |
 //! | `replies.empty` | direction | the same of empty or missing replies to requests, at most 6 |
 //! | `replies.constant` | direction | n · (H peers − H)/8, at most 6, for H ≤ 0.3 and n ≥ 12 |
 //! | `replies.fetched` | direction | 8: a timed poll changed, and a new destination was called |
@@ -34,6 +34,7 @@ use super::evidence::{Bits, Evidence, Group, Item};
 use super::finding::{Confidence, Finding, Grounds, Missing, Scene};
 use super::rarity::{self, Others};
 use super::replies::{Detail, ENTROPY_MIN, Replies, Tally};
+use super::settings::Settings;
 use super::timing::{Timing, rounded};
 use serde_json::json;
 
@@ -73,14 +74,16 @@ pub struct Case<'a> {
     pub uri_centibits: u16,
 }
 
+/// Whether a host asked a destination often enough to be judged.
+pub fn asked_enough(settings: &Settings, replies: &Replies) -> bool {
+    let rule = &settings.rules().an1601;
+    replies.tally.requests >= rule.exchanges_min && replies.tally.flows >= rule.flows_min
+}
+
 /// Judges a case; none where it is nothing to alert on.
 pub fn judge(case: &Case<'_>) -> Option<Finding> {
-    let rule = &case.scene.settings.rules().an1601;
     let (tally, detail) = (&case.replies.tally, case.replies.detail()?);
-    if tally.requests < rule.exchanges_min || tally.flows < rule.flows_min {
-        return None;
-    }
-    if case.others.members == 0 {
+    if !asked_enough(case.scene.settings, case.replies) || case.others.members == 0 {
         return None;
     }
     let unread = unread(case);
@@ -137,7 +140,8 @@ fn usual(case: &Case<'_>, of: fn(&Tally) -> Count) -> Option<(Count, &'static st
 
 /// Bits for a rate above the usual one, where the bounds of both lie apart.
 fn above_usual(own: Count, usual: Count) -> Option<Bits> {
-    let apart = own.quantile(0.05) > usual.quantile(0.95);
+    // Most rates are usual, and the bounds of those need not be computed.
+    let apart = own.mean() > usual.mean() && own.quantile(0.05) > usual.quantile(0.95);
     apart.then(|| Bits::new(own.bits_against(usual.mean())))
 }
 

@@ -54,6 +54,8 @@ pub struct Called {
     pub class: ClientClass,
     /// Exchanges that began in it.
     pub exchanges: u32,
+    /// Whether it has lasted ten minutes.
+    pub long: bool,
 }
 
 impl Called {
@@ -77,6 +79,7 @@ impl Called {
             ja4: None,
             class: ClientClass::UNKNOWN,
             exchanges: 0,
+            long: false,
         }
     }
 

@@ -183,7 +183,8 @@ impl Engine {
             ja3: tls.ja3.clone(),
             ja4: tls.ja4.clone(),
             class: clients.classify(ja4, tls.hello.as_ref(), &tls.client_alpn),
-            exchanges: before.map_or(0, |before| before.exchanges),
+            exchanges: before.as_ref().map_or(0, |before| before.exchanges),
+            long: before.is_some_and(|before| before.long),
             ..Called::new(settings, flow, named)
         };
         self.keep_open(now, called);
@@ -198,6 +199,7 @@ impl Engine {
             if let Some(host) = host {
                 called = Called {
                     exchanges: called.exchanges,
+                    long: called.long,
                     ..Called::new(now.settings, now.flow, Some((host, NamedBy::Host)))
                 };
             }

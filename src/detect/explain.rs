@@ -42,6 +42,10 @@ impl fmt::Display for Alert {
         for missing in &self.missing {
             writeln!(f, "    {}: {}", missing.component, missing.effect)?;
         }
+        self.suppressions_checked.iter().try_for_each(|entry| {
+            let (id, owner) = (&entry.id, &entry.owner);
+            writeln!(f, "  allow entry {id} of {owner}: {}", entry.result)
+        })?;
         writeln!(f, "  {}", self.counterfactual)?;
         writeln!(f, "  next:")?;
         self.triage

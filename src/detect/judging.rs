@@ -30,6 +30,12 @@ impl Called {
             ja4: self.ja4.as_deref(),
         }
     }
+
+    /// The catalogue's service that is called over HTTPS.
+    fn https_service<'a>(&self, now: Now<'a>) -> Option<Match<'a>> {
+        let https = self.tls || now.flow.responder.port == 443;
+        self.lookup(now.settings).filter(|_| https)
+    }
 }
 
 impl<'a> Now<'a> {
@@ -75,23 +81,57 @@ impl Engine {
         if called.is_web(now.flow) {
             self.learn_call(now, &called);
         }
-        let https = called.tls || now.flow.responder.port == 443;
-        let found = called.lookup(now.settings).filter(|_| https);
+        let found = called.https_service(now);
         let used = UsedFlow::new(now.at, now.flow, summary);
         if let Some((found, used)) = found.zip(used) {
-            self.judge_use(now, &called, found, used, days_before, alerts);
+            let usual = self.judge_use(now, &called, found, used, days_before, alerts);
+            if usual {
+                let (role, service) = (&now.role.name, &found.service.id);
+                self.site.learn_upload(role, service, used.up);
+            }
         }
     }
 
-    /// Once an epoch the site is told who calls what, unless it was alerted on.
+    /// A flow to a service of the catalogue that is not over is judged by what it did so far.
+    fn judge_use_so_far(
+        &mut self,
+        now: Now<'_>,
+        called: &Called,
+        profile: &FlowProfile,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let Some(found) = called.https_service(now).filter(|_| called.exchanges > 0) else {
+            return;
+        };
+        let ja4 = called.ja4.as_deref();
+        let days_before = self.site.touch(now.limits, now.member(), ja4, now.at);
+        let [up, down] = profile.sides.map(|side| side.bytes);
+        let used = UsedFlow {
+            uid: now.flow.uid,
+            at: now.at,
+            duration: profile.age,
+            exchanges: called.exchanges,
+            up,
+            down,
+            missed: 0,
+        };
+        self.judge_use(now, called, found, used, days_before, alerts);
+    }
+
+    /// Once an epoch the site is told who calls what; what was alerted on teaches it nothing.
     fn learn_call(&mut self, now: Now<'_>, called: &Called) {
+        let raised = |analytic| self.alerts.is_raised(&now.key(analytic, called));
+        if [Analytic::An0146, Analytic::An1601].into_iter().any(raised) {
+            self.site.unlearn(now.member(), called.used());
+            return self.site.unlearn_call(now.member(), &called.object);
+        }
+        if called.long {
+            let subject = Subject::LongSession(called.object.clone());
+            self.site.learn_call(now.limits, now.member(), subject);
+        }
         let (key, epoch) = ((now.host(), called.object.clone()), self.site.epoch());
         let call = self.calls.get_mut(&key);
-        if call.is_some_and(|call| call.told_epoch.replace(epoch) == Some(epoch)) {
-            return;
-        }
-        let raised = |analytic| self.alerts.is_raised(&now.key(analytic, called));
-        if ![Analytic::An0146, Analytic::An1601].into_iter().any(raised) {
+        if call.is_none_or(|call| call.told_epoch.replace(epoch) != Some(epoch)) {
             let subject = Subject::Called(called.object.clone());
             self.site.learn_call(now.limits, now.member(), subject);
         }
@@ -104,14 +144,16 @@ impl Engine {
         profile: &FlowProfile,
         alerts: &mut Vec<Alert>,
     ) {
-        let called = self.take_open(now);
+        let mut called = self.take_open(now);
+        called.long |= profile.age >= LONG;
         let answered = profile.sides[Side::Responder.index()].bytes > 0;
         // Datagrams show neither exchanges nor how a flow was closed.
         let is_tcp = now.flow.transport == Transport::Tcp;
         if answered && is_tcp && called.is_web(now.flow) {
             alerts.extend(self.judge_session(now, &called, profile));
-            if !profile.open {
-                alerts.extend(self.judge_replies(now, &called, profile));
+            match profile.open {
+                true => self.judge_use_so_far(now, &called, profile, alerts),
+                false => alerts.extend(self.judge_replies(now, &called, profile)),
             }
         }
         self.keep_open(now, called);
@@ -144,7 +186,7 @@ impl Engine {
         if finding.is_some() || long && self.alerts.is_raised(&alert_key) {
             self.site.unlearn_call(member, &called.object);
         } else {
-            if profile.age >= LONG {
+            if profile.open && called.long {
                 let subject = Subject::LongSession(called.object.clone());
                 self.site.learn_call(now.limits, member, subject);
             }
@@ -169,8 +211,6 @@ impl Engine {
         let (member, epoch) = (now.member(), self.site.epoch());
         let (role, object) = (member.role, &called.object);
         let key = (now.host(), object.clone());
-        let timing = self.calls.timing(&key, called.class.kind());
-        let others = self.site.others(member, called.used());
         let call = self.calls.get_mut(&key)?;
         if call
             .replies
@@ -184,16 +224,20 @@ impl Engine {
         }
         let added = call.replies.handle(epoch, now.flow.uid, profile)?;
         let given = call.replies.given(epoch);
-        let (scene, answers) = (now.scene(called), self.site.answers());
-        let finding = an1601::judge(&an1601::Case {
-            scene,
-            replies: &call.replies,
-            peers: answers.of_object(object, given),
-            role: answers.of_role(role, given),
-            others,
-            timing: &timing,
-            uri_centibits: call.uri_centibits,
-        });
+        let (scene, site) = (now.scene(called), &self.site);
+        let judge = || {
+            an1601::judge(&an1601::Case {
+                scene,
+                replies: &call.replies,
+                peers: site.answers().of_object(object, given),
+                role: site.answers().of_role(role, given),
+                others: site.others(member, called.used()),
+                timing: &call.tracks.timing(called.class.kind()),
+                uri_centibits: call.uri_centibits,
+            })
+        };
+        let enough = an1601::asked_enough(now.settings, &call.replies);
+        let finding = if enough { judge() } else { None };
         let alert_key = now.key(Analytic::An1601, called);
         let answers = self.site.answers_mut();
         if finding.is_some() || self.alerts.is_raised(&alert_key) {
@@ -209,7 +253,7 @@ impl Engine {
         self.raise(now, &scene, alert_key, finding?)
     }
 
-    /// A host used a service of the catalogue: AN1190.
+    /// A host used a service of the catalogue: AN1190. Says whether that belongs to what is usual.
     fn judge_use(
         &mut self,
         now: Now<'_>,
@@ -218,7 +262,7 @@ impl Engine {
         used: UsedFlow,
         days_before: u32,
         alerts: &mut Vec<Alert>,
-    ) {
+    ) -> bool {
         let key = (now.host(), called.object.clone());
         let known = self.usages.remove(&key);
         let mut usage = known.unwrap_or_else(|| Usage::new(now.at, days_before));
@@ -243,9 +287,9 @@ impl Engine {
             let application = called.class.is_application();
             self.site
                 .learn(now.limits, now.member(), &called.object, application);
-            self.site.learn_upload(&now.role.name, service, used.up);
         }
         alerts.extend(finding.and_then(|finding| self.raise(now, &scene, key, finding)));
+        !unusual
     }
 
     /// Gives a finding its identity, where it is due, and lets the operator's entries look at it.

@@ -1,8 +1,8 @@
 //! From observations to alerts that explain themselves.
 //!
 //! Reads no packet. A flow is judged when it is over, and a long one at its check-points. What is
-//! known of the host itself counts at once; what spans hosts is read as of the last closed epoch, so
-//! no verdict depends on which host spoke first. Every table is bounded by
+//! known of the host itself counts at once; what spans hosts is read as of the last closed epoch,
+//! so no verdict depends on which host spoke first. Every table is bounded by
 //! [`Limits`](crate::limits::Limits); [`Engine::evictions`] counts who had to leave.
 
 mod admission;

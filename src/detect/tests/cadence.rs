@@ -69,9 +69,12 @@ fn a_script_that_posts_by_a_timer_is_told_again_once_the_timer_shows() {
     assert!((200.0..330.0).contains(&sleep), "{sleep}");
     assert!(second.flows.len() > 10);
     assert_eq!(first.alert_id, second.alert_id);
-    // Without a timer nothing is told again.
+    // Without a timer, that its size never changes on an idle host is what is left.
     let alerts = run(&mut Engine::new(), &observations(false));
-    assert_eq!(alerts.iter().filter(about).count(), 1);
+    let timing = |alert: &Alert| item(alert, "timing.glr").is_some();
+    assert!(!alerts.iter().any(timing));
+    let last = alerts.iter().rfind(about).unwrap();
+    assert!(item(last, "timing.persistence").is_some_and(|item| item.bits < Bits::whole(5)));
 }
 
 #[test]
@@ -209,4 +212,39 @@ fn keys_that_come_once_never_push_out_one_that_comes_again() {
     assert!(!come(&mut calls, 2000) && !come(&mut calls, 2000) && come(&mut calls, 2000));
     assert_eq!(calls.evicted(), 1);
     assert!(calls.get(&key(0)).is_none() && calls.get(&key(2000)).is_some());
+}
+
+#[test]
+fn a_long_flow_to_a_service_is_judged_at_its_check_points() {
+    let mut all = observe_shaped(SERVERS, &usual_shaped(24, 0));
+    let call = call(DATABASE, HOUR + 600, "hooks.slack.com", Client::Script);
+    let flow = flow_id(SERVERS, &call, outside(call.to));
+    let exchange = |at| {
+        let at = Timestamp::from_parts(call.at + at, 0);
+        Fact::Exchange(Box::new(Exchange {
+            at,
+            upload_bytes: 9,
+        }))
+    };
+    let open = FlowProfile {
+        age: Span::from_secs(600),
+        open: true,
+        ..shape_of(800, 40)
+    };
+    all.push(observation(
+        call.at,
+        flow,
+        Fact::Tls(Box::new(session(&call))),
+    ));
+    all.push(observation(call.at, flow, exchange(0)));
+    let once = all.clone();
+    all.push(observation(call.at + 300, flow, exchange(300)));
+    let judged = |mut all: Vec<Observation>| {
+        let profile = Fact::Profile(Box::new(open.clone()));
+        all.push(observation(call.at + 600, flow, profile));
+        let alerts = run(&mut Engine::new(), &all);
+        alerts.iter().map(|alert| alert.n).collect::<Vec<_>>()
+    };
+    assert_eq!(judged(all), [2]);
+    assert_eq!(judged(once), [0; 0]);
 }

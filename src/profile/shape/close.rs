@@ -40,6 +40,8 @@ pub struct Close {
     pub empty: u32,
     /// Requests without any reply for ten seconds.
     pub unanswered: u32,
+    /// The responder's last record was an alert.
+    dismissed: bool,
     /// Stream bytes of the responder, and when the last came.
     sent: u64,
     sent_at: Timestamp,
@@ -106,6 +108,7 @@ impl Close {
                 self.small_bytes = self.small_bytes.saturating_add(bytes);
             }
             Side::Responder => {
+                self.dismissed = false;
                 if self.request_at.is_some() && !self.long_seen {
                     self.long_seen = true;
                     self.small_bytes = 0;
@@ -133,6 +136,11 @@ impl Close {
         if let Some(farewell) = &mut self.farewell {
             farewell.records = farewell.records.saturating_add(1);
         }
+    }
+
+    /// The responder sent an alert: it will send no more.
+    pub fn handle_dismissal(&mut self) {
+        self.dismissed = true;
     }
 
     /// The originator sent an alert: it will read no more.
@@ -245,7 +253,10 @@ impl Close {
             None if self.is_waiting() => self.unread = true,
             None => {
                 let idle = segment.at - self.sent_at > IDLE && self.shut == 0;
-                self.unread = self.replied() > 0 && self.request_at.is_some() && !idle;
+                // What lies unread may be no more than the responder's alert.
+                let nothing = self.dismissed && self.shut_windows == 0 && !within;
+                let replied = self.replied() > 0 && self.request_at.is_some();
+                self.unread = replied && !idle && !nothing;
                 self.half = self.unread && (within || self.shut_windows > 0);
             }
         }

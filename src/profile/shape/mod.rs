@@ -223,8 +223,11 @@ impl Shape {
         }
         match carried {
             Carried::Application(bytes) => self.handle_application(at, side, u64::from(bytes)),
-            Carried::Alert if side == Side::Originator => {
-                self.close.handle_alert();
+            Carried::Alert => {
+                match side {
+                    Side::Originator => self.close.handle_alert(),
+                    Side::Responder => self.close.handle_dismissal(),
+                }
                 None
             }
             _ => None,
