@@ -54,10 +54,8 @@ fn flows(truths: &[Value]) -> impl Iterator<Item = &Value> {
 }
 
 fn settings() -> Settings {
-    config::File::parse(&scenario::roles())
-        .unwrap()
-        .resolve()
-        .unwrap()
+    let file = config::File::from_text(Path::new("roles.toml"), scenario::roles());
+    file.unwrap().resolve().unwrap()
 }
 
 type Rows = Vec<BTreeMap<String, Value>>;
@@ -310,12 +308,12 @@ fn check_ins_within_a_session_are_its_exchanges() {
     };
     let found = profiles_of("beacon-session", &options, "beacon.session");
     assert!(!found.is_empty());
-    for (_, profile) in found
-        .iter()
-        .filter(|(_, p)| p["age"].as_f64().unwrap() > 3000.0)
-    {
-        let exchanges = profile["exchanges"].as_f64().unwrap();
-        assert!((60.0..=76.0).contains(&exchanges), "{profile:?}");
+    for (_, profile) in &found {
+        let number = |key: &str| profile[key].as_f64().unwrap();
+        // A check-in every 48 to 60 s, 54 s on average; the call that opens the session is one too.
+        let expected = number("age") / 54.0 + 1.0;
+        let share = number("exchanges") / expected;
+        assert!((0.9..1.1).contains(&share), "{profile:?}");
     }
 }
 

@@ -158,6 +158,7 @@ impl Talk {
             }
             Stage::Greet => {
                 self.greet(out);
+                self.await_word(out);
                 self.stage = self.next_stage(0);
             }
             Stage::Turn(index) => {
@@ -173,6 +174,24 @@ impl Talk {
             Stage::Over => {}
         }
         (self.stage != Stage::Over).then_some(self.now)
+    }
+
+    /// Where the originator has nothing to say for longer than the server's word after the handshake
+    /// takes, it comes now.
+    fn await_word(&mut self, out: &mut Vec<Made>) {
+        let first = self.script.turns.first();
+        let speaks_at = first.map(|turn| self.now + turn.pause);
+        let due = self.after_greeting.as_ref().map(|(due, ..)| *due);
+        if due.is_some_and(|due| speaks_at.is_none_or(|at| at >= due)) {
+            let now = self.now;
+            self.greet_after(out);
+            self.pass(40_000);
+            self.acknowledge(Side::Originator, out);
+            // The pause of the first turn began before.
+            if speaks_at.is_some() {
+                self.now = now;
+            }
+        }
     }
 
     /// After the turn before `index`: waits until that turn, or until the end.

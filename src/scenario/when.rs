@@ -239,7 +239,8 @@ impl When {
                 decay_s,
                 coming,
             } => {
-                while random.chance(*branching) {
+                // Geometric, of mean `branching`.
+                while random.chance(*branching / (1.0 + *branching)) {
                     coming.insert(later(random.exponential(*decay_s)));
                 }
                 // Those that come by themselves have no memory: drawn anew each time.
