@@ -133,7 +133,8 @@ pub struct ScenarioArgs {
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Hosts of the site; ten have every role
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=60_000))]
     pub hosts: u32,
     /// How long it lasts, in days
     #[arg(long, value_name = "D", default_value_t = 1.0, value_parser = days)]

@@ -7,6 +7,7 @@ use super::random::Random;
 use super::when::When;
 use crate::time::{Span, Timestamp};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 
 /// What a program does when it acts: its calls.
 pub type Act = Box<dyn FnMut(&mut Random, Timestamp) -> Vec<Call> + Send>;
@@ -54,6 +55,8 @@ pub struct Cast<'a> {
     pub programs: Vec<Program>,
     /// Numbers for what is drawn once.
     pub random: Random,
+    /// The variants of its hostile programs.
+    pub variants: BTreeSet<&'static str>,
 }
 
 impl<'a> Cast<'a> {
@@ -66,6 +69,7 @@ impl<'a> Cast<'a> {
             options,
             programs: Vec::new(),
             random,
+            variants: BTreeSet::new(),
         }
     }
 

@@ -4,7 +4,8 @@
 //! (`tests/vectors/tls_close_matrix.json`).
 
 use super::script::{Close, Protocol, Turn};
-use super::talk::{Message, Talk};
+use super::segments::Message;
+use super::talk::Talk;
 use super::wire::{Made, flag};
 use crate::net::Side::{Originator, Responder};
 use crate::time::Span;

@@ -7,7 +7,7 @@ use super::hello::Terms;
 use super::random::Random;
 use super::script::Server;
 use super::stack::Stack;
-use super::talk::System;
+use super::system::System;
 use super::wire::End;
 use crate::time::{Span, Timestamp};
 use serde::Serialize;

@@ -22,8 +22,10 @@ pub mod pcap;
 mod play;
 mod random;
 mod script;
+mod segments;
 mod speech;
 mod stack;
+mod system;
 mod talk;
 mod truth;
 mod when;
@@ -33,7 +35,7 @@ pub use attack::Sweep;
 pub use cast::Analytic;
 pub use host::Role;
 pub use impair::Impairments;
-pub use play::Scenario;
+pub use play::{Scenario, Unknown};
 pub use script::Close;
 pub use stack::Stack;
 pub use truth::Truth;
@@ -132,7 +134,7 @@ pub const ALL: &[Named] = &[
     },
     Named {
         name: "an1601",
-        about: "Macs that leave replies unread, get constant ones, or fetch and then act (T1102.003).",
+        about: "Macs that leave replies unread, get constant ones, or act on them (T1102.003).",
         cast: attack::an1601,
     },
     Named {

@@ -41,24 +41,44 @@ enum Due {
     Talk(Box<Talk>),
 }
 
-/// There is no scenario of that name.
+/// What was asked for is not there.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no scenario {0}: tapir scenario --list tells them")]
-pub struct Unknown(pub String);
+pub enum Unknown {
+    /// No scenario has that name.
+    #[error("there is no scenario {0}: tapir scenario --list tells them")]
+    Name(String),
+    /// The scenario has no such variant.
+    #[error("there is no variant {asked}: there are {known}")]
+    Variant {
+        /// What was asked for.
+        asked: String,
+        /// Those that there are.
+        known: String,
+    },
+}
 
 impl Scenario {
     /// The scenario `name`.
     ///
     /// # Errors
-    /// When there is none of that name.
+    /// When there is none of that name, or it has not the variant that the sweep asks for.
     pub fn new(name: &str, options: &Options) -> Result<Scenario, Unknown> {
         let named = super::ALL.iter().find(|named| named.name == name);
-        let named = named.ok_or_else(|| Unknown(name.to_string()))?;
+        let named = named.ok_or_else(|| Unknown::Name(name.to_string()))?;
         let mut cast = Cast::new(name, options);
         if !options.alone && !super::WITHOUT_DAY.contains(&name) {
             benign::day(&mut cast);
         }
         (named.cast)(&mut cast);
+        if let Some(asked) = &options.sweep.variant
+            && !cast.variants.contains(asked.as_str())
+        {
+            let known: Vec<&str> = cast.variants.iter().copied().collect();
+            return Err(Unknown::Variant {
+                asked: asked.clone(),
+                known: known.join(", "),
+            });
+        }
         let mut scenario = Scenario {
             end: options.end(),
             hosts: Vec::new(),

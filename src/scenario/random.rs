@@ -1,7 +1,7 @@
 //! From a seed and a name to numbers that are the same everywhere.
 //!
-//! Not for secrets. xoshiro256** (Blackman and Vigna, 2018) seeded by SplitMix64; the transcendental
-//! functions are libm's, so that no platform's own changes a scenario. 32 bytes of state.
+//! Not for secrets. xoshiro256** (Blackman and Vigna, 2018) seeded by SplitMix64; logarithms and
+//! the like are libm's, so that no platform's own changes a scenario. 32 bytes of state.
 
 use crate::time::Span;
 

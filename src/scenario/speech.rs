@@ -5,7 +5,8 @@
 use super::certificate;
 use super::hello::{self, Alpn, Terms};
 use super::script::Protocol;
-use super::talk::{LONG, Message, RECORD, Talk};
+use super::segments::{LONG, Message, RECORD};
+use super::talk::Talk;
 use super::wire::Made;
 use crate::net::Side;
 use crate::time::Timestamp;

@@ -157,6 +157,18 @@ fn at_work(at: Timestamp, hours: Hours, random: &mut Random) -> Timestamp {
 }
 
 impl Beacon {
+    fn next(&self, after: Timestamp, first: bool, random: &mut Random) -> Timestamp {
+        if first && self.kind != Jitter::Cron {
+            let phase = after + seconds(self.sleep_s * random.unit());
+            return at_work(phase, self.hours, random);
+        }
+        let mut at = after + seconds(self.gap(after, random));
+        while random.chance(self.miss) {
+            at = at + seconds(self.gap(at, random));
+        }
+        at_work(at, self.hours, random)
+    }
+
     fn gap(&self, after: Timestamp, random: &mut Random) -> f64 {
         let Beacon {
             sleep_s, jitter, ..
@@ -185,53 +197,16 @@ impl When {
         first: bool,
         random: &mut Random,
     ) -> Option<Timestamp> {
-        let later = |s: f64| after + seconds(s.max(0.001));
-        Some(match self {
-            When::At(moments) => return moments.pop_first(),
-            When::Beacon(beacon) => {
-                if first && beacon.kind != Jitter::Cron {
-                    let phase = later(beacon.sleep_s * random.unit());
-                    return Some(at_work(phase, beacon.hours, random));
-                }
-                let mut at = later(beacon.gap(after, random));
-                while random.chance(beacon.miss) {
-                    at = at + seconds(beacon.gap(at, random));
-                }
-                at_work(at, beacon.hours, random)
-            }
+        match self {
+            When::At(moments) => moments.pop_first(),
+            When::Beacon(beacon) => Some(beacon.next(after, first, random)),
             When::Daily {
                 hour,
                 spread_s,
                 weekdays,
             } => {
-                let day = after.hour().div_euclid(24) + i64::from(!first);
-                let mut at = Timestamp::from_nanos(day * 24 * HOUR_NS);
-                while *weekdays && !is_working(at + Span::from_secs(10 * 3600)) {
-                    at = at + Span::from_secs(86_400);
-                }
-                at = at + seconds(*hour * 3600.0 + (*spread_s * random.normal()).abs());
-                if at <= after {
-                    at + Span::from_secs(86_400)
-                } else {
-                    at
-                }
-            }
-            When::Human {
-                gap_s,
-                run,
-                pause_s,
-                hours,
-            } => {
-                let goes_on = !first && random.chance(1.0 - 1.0 / run.max(1.0));
-                let gap = match goes_on {
-                    true => random.lognormal(*gap_s, 1.2),
-                    false => random.lognormal(*pause_s, 0.9),
-                };
-                at_work(later(gap), *hours, random)
-            }
-            When::Poisson { mean_s, hours } => {
-                let at = later(random.exponential(*mean_s));
-                at_work(at, *hours, random)
+                let second = *hour * 3600.0 + (*spread_s * random.normal()).abs();
+                Some(daily(after, first, second, *weekdays))
             }
             When::Hawkes {
                 mean_s,
@@ -239,30 +214,78 @@ impl When {
                 decay_s,
                 coming,
             } => {
-                while random.chance(*branching) {
-                    coming.insert(later(random.exponential(*decay_s)));
+                // How many are brought about is geometric, of mean `branching`.
+                while random.chance(*branching / (1.0 + *branching)) {
+                    coming.insert(after + seconds(random.exponential(*decay_s).max(0.001)));
                 }
                 // Those that come by themselves have no memory: drawn anew each time.
-                let alone = later(random.exponential(*mean_s));
+                let alone = after + seconds(random.exponential(*mean_s).max(0.001));
                 match coming.first() {
-                    Some(next) if *next < alone => coming.pop_first()?,
-                    _ => alone,
+                    Some(next) if *next < alone => coming.pop_first(),
+                    _ => Some(alone),
                 }
             }
-            When::Lognormal { median_s, sigma } => later(random.lognormal(*median_s, *sigma)),
+            When::Quantised { mean_s, timer_s } => {
+                let wanted = after + seconds(random.exponential(*mean_s));
+                let ticks = libm::ceil(wanted.as_nanos() as f64 / 1e9 / *timer_s);
+                let at = Timestamp::from_nanos((ticks * *timer_s * 1e9) as i64);
+                Some(at + seconds(random.uniform(0.01, 0.2)))
+            }
+            renewal => {
+                let (gap_s, hours) = renewal.gap(first, random);
+                let at = after + seconds(gap_s.max(0.001));
+                Some(at_work(at, hours, random))
+            }
+        }
+    }
+
+    /// The seconds to the next act, for those that draw gaps, and the hours that it falls into.
+    fn gap(&self, first: bool, random: &mut Random) -> (f64, Hours) {
+        match *self {
+            When::Human {
+                gap_s,
+                run,
+                pause_s,
+                hours,
+            } => {
+                let goes_on = !first && random.chance(1.0 - 1.0 / run.max(1.0));
+                let (median, sigma) = if goes_on {
+                    (gap_s, 1.2)
+                } else {
+                    (pause_s, 0.9)
+                };
+                (random.lognormal(median, sigma), hours)
+            }
+            When::Poisson { mean_s, hours } => (random.exponential(mean_s), hours),
+            When::Lognormal { median_s, sigma } => {
+                (random.lognormal(median_s, sigma), Hours::Always)
+            }
             When::Weibull { scale_s, shape } => {
                 let unit = random.exponential(1.0);
-                later(*scale_s * libm::pow(unit, 1.0 / *shape))
+                (scale_s * libm::pow(unit, 1.0 / shape), Hours::Always)
             }
             When::Gamma { mean_s } => {
-                let half = *mean_s / 2.0;
-                later(random.exponential(half) + random.exponential(half))
+                let half = mean_s / 2.0;
+                let gap = random.exponential(half) + random.exponential(half);
+                (gap, Hours::Always)
             }
-            When::Quantised { mean_s, timer_s } => {
-                let wanted = later(random.exponential(*mean_s)).as_nanos() as f64 / 1e9;
-                let at = libm::ceil(wanted / *timer_s) * *timer_s;
-                Timestamp::from_nanos((at * 1e9) as i64) + seconds(random.uniform(0.01, 0.2))
-            }
-        })
+            // The others do not draw gaps.
+            _ => (86_400.0, Hours::Always),
+        }
+    }
+}
+
+/// The next day's moment at so many seconds after midnight; the first may be on the same day.
+fn daily(after: Timestamp, first: bool, second: f64, weekdays: bool) -> Timestamp {
+    let day = after.hour().div_euclid(24) + i64::from(!first);
+    let mut at = Timestamp::from_nanos(day * 24 * HOUR_NS);
+    while weekdays && !is_working(at + Span::from_secs(10 * 3600)) {
+        at = at + Span::from_secs(86_400);
+    }
+    at = at + seconds(second);
+    if at <= after {
+        at + Span::from_secs(86_400)
+    } else {
+        at
     }
 }

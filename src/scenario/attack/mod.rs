@@ -54,13 +54,13 @@ fn infected(cast: &mut Cast<'_>, wanted: impl Fn(Role) -> bool) -> Vec<(usize, u
     hosts.into_iter().zip(turns).collect()
 }
 
-/// The variant whose turn it is, or the one that the sweep asks for where there is one of that
-/// name.
+/// The variant whose turn it is, or the one that the sweep asks for.
 fn variant<'a, T>(
-    cast: &Cast<'_>,
+    cast: &mut Cast<'_>,
     turn: usize,
     all: &'a [(&'static str, T)],
 ) -> &'a (&'static str, T) {
+    cast.variants.extend(all.iter().map(|(name, _)| *name));
     let asked = cast.options.sweep.variant.as_deref();
     let found = all.iter().find(|(name, _)| asked == Some(name));
     found.unwrap_or(&all[turn % all.len()])

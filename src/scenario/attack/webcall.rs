@@ -168,6 +168,8 @@ pub fn an1191(cast: &mut Cast<'_>) {
         });
         if let When::Beacon(beat) = &when {
             parameters = told(beat, "downward", name);
+            parameters["variant"] = kind.into();
+            parameters["client"] = stack.name().into();
         }
         cast.hostile(
             number,

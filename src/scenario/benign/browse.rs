@@ -109,7 +109,7 @@ pub fn browsing(cast: &mut Cast<'_>, number: usize) {
         hours,
     };
     let pages = match cast.options.full {
-        true => human(25.0, 12.0, 240.0),
+        true => human(30.0, 12.0, 600.0),
         false => human(60.0, 6.0, 3000.0),
     };
     cast.benign(number, "benign.browsing", pages, move |random, _| {
@@ -176,7 +176,7 @@ fn streaming(cast: &mut Cast<'_>, number: usize, browser: Stack) {
         pause_s: 14_000.0,
         hours: Hours::Working,
     };
-    let scale = if cast.options.full { 1.0 } else { 0.4 };
+    let scale = if cast.options.full { 0.6 } else { 0.3 };
     cast.benign(number, "benign.streaming", when, move |random, _| {
         let name = format!("video-{}.site-4.example", random.between(1, 4));
         let segments = (random.log_uniform(15.0, 200.0) * scale) as usize + 8;
