@@ -116,9 +116,10 @@ impl Answers {
         if surplus == 0 {
             return;
         }
-        let rank =
-            |(object, (last, _)): (&Box<str>, &(i64, Tally))| (*last, Reverse(open_key(object)));
-        let mut ranked: Vec<_> = self.closed.iter().map(rank).collect();
+        let ranks = self.closed.iter();
+        let mut ranked: Vec<_> = ranks
+            .map(|(object, (last, _))| (*last, Reverse(open_key(object))))
+            .collect();
         ranked.sort_unstable();
         for (_, Reverse((_, object))) in ranked.into_iter().take(surplus) {
             self.closed.remove(&object);

@@ -34,7 +34,7 @@ impl Flow {
             _ if syn && !ack => false,
             (State::Inactive, State::Inactive) => true,
             // Who refuses has no sequence number (RFC 9293, section 3.5.2).
-            (State::Inactive, State::SynSent) => !syn && !(rst && tcp.seq == 0),
+            (State::Inactive, State::SynSent) => !(syn || rst && tcp.seq == 0),
             (State::SynSent, State::Inactive) => (ack || rst) && !syn,
             _ => false,
         };

@@ -1,5 +1,7 @@
 //! Cadence, and which keys are remembered.
 
+use std::slice;
+
 use super::super::calls::{CallKey, Calls};
 use super::super::client::Kind;
 use super::super::timing::Timing;
@@ -127,10 +129,10 @@ fn persistence_counts_without_a_timer_and_beside_rarity_and_client_only() {
     let item = timing.persistence(&[rare.clone(), client.clone()]).unwrap();
     assert!(item.bits > Bits::whole(4) && item.bits <= Bits::whole(6));
     for items in [
-        &[rare.clone()][..],
-        &[client.clone()],
+        slice::from_ref(&rare),
+        slice::from_ref(&client),
         &[rare.clone(), found(Group::ClientFingerprint, -4)],
-        &[rare, client, timer],
+        &[rare.clone(), client.clone(), timer],
     ] {
         assert_eq!(timing.persistence(items), None);
     }
