@@ -80,6 +80,11 @@ impl<K: Ord + Clone, V> Bounded<K, V> {
         self.order.first().map(|(moment, _)| *moment)
     }
 
+    /// The key of the entry that leaves first.
+    pub fn first_key(&self) -> Option<&K> {
+        self.order.first().map(|(_, key)| key)
+    }
+
     /// Takes out the entry with the earliest moment; it is not counted as evicted.
     pub fn pop_first(&mut self) -> Option<(Timestamp, K, V)> {
         let (moment, key) = self.order.pop_first()?;
