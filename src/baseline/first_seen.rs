@@ -153,16 +153,26 @@ impl<H: Ord + Clone + Hash> FirstSeen<H> {
         }
     }
 
-    /// `host` uses `service` with the client `fingerprint`.
+    /// The caller uses `service` with the client `fingerprint`.
     pub fn handle_pair(
         &mut self,
-        host: &H,
+        caller: Caller<'_, H>,
         service: &str,
         fingerprint: &str,
         at: Timestamp,
         max: usize,
     ) {
-        self.pairs.record(service, fingerprint, host, at, max);
+        let of_role = in_role(caller.role, service);
+        for service in [service, &of_role] {
+            self.pairs
+                .record(service, fingerprint, caller.host, at, max);
+        }
+    }
+
+    /// About how many other hosts of the caller's role use `service` with the client `fingerprint`.
+    pub fn pair_others(&self, caller: Caller<'_, H>, service: &str, fingerprint: &str) -> u64 {
+        let crowd = self.pairs.get(&in_role(caller.role, service), fingerprint);
+        crowd.map_or(0, |crowd| crowd.others(caller.host))
     }
 
     /// Whether anybody uses `service` with the client `fingerprint`.
@@ -192,4 +202,9 @@ impl<H: Ord + Clone + Hash> FirstSeen<H> {
             .saturating_add(own)
             .saturating_add(crowds)
     }
+}
+
+/// A service as the hosts of one role use it; no service has a line break in its name.
+fn in_role(role: &str, service: &str) -> String {
+    format!("{service}\n{role}")
 }

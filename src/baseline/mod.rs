@@ -17,6 +17,7 @@ pub mod names;
 pub mod prevalence;
 pub mod schedule;
 pub mod sketch;
+pub mod slots;
 pub mod volume;
 pub mod windows;
 

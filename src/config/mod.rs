@@ -6,17 +6,20 @@
 #![allow(clippy::disallowed_methods)] // The shell reads the file that was named.
 
 mod limits;
+mod schedules;
 mod source;
+mod tiers;
 
 #[cfg(test)]
 mod tests;
 
 pub use limits::LimitsTable;
+pub use schedules::{An1191Table, An1415Table, ScheduleTable};
+pub use tiers::TiersTable;
 
 use crate::detect;
 use crate::detect::catalogue::{Catalogue, Category, HostRole, PatternError};
-use crate::detect::evidence::{Bits, Tiers};
-use crate::detect::settings::{An1190, RequestFrequency, Role, RoleKind};
+use crate::detect::settings::{An1190, RequestFrequency, Role, RoleKind, Rules};
 use crate::packet::tunnel::TunnelPorts;
 use crate::sensor::settings::{Dedup, Settings};
 use crate::time::Span;
@@ -65,6 +68,12 @@ pub struct File {
     pub role: Vec<RoleTable>,
     /// `[an1190]`
     pub an1190: An1190Table,
+    /// `[[schedule]]`
+    pub schedule: Vec<ScheduleTable>,
+    /// `[an1191]`
+    pub an1191: An1191Table,
+    /// `[an1415]`
+    pub an1415: An1415Table,
     /// `[tiers]`
     pub tiers: TiersTable,
     /// `[limits]`
@@ -147,17 +156,6 @@ pub struct HostnamePatternTable {
     pub patterns: Vec<Spanned<String>>,
 }
 
-/// `[tiers]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[allow(missing_docs)] // deploy/tapir.toml documents every key.
-pub struct TiersTable {
-    pub low: Spanned<f64>,
-    pub medium: f64,
-    pub high: f64,
-    pub even: f64,
-}
-
 /// A default, which no file holds.
 fn unwritten<T>(value: T) -> Spanned<T> {
     Spanned::new(0..0, value)
@@ -211,25 +209,6 @@ impl Default for RequestFrequencyTable {
     }
 }
 
-impl Default for TiersTable {
-    fn default() -> Self {
-        let Tiers {
-            low,
-            medium,
-            high,
-            even,
-        } = Tiers::DEFAULT;
-        let low = unwritten(low.as_f64());
-        let (medium, high, even) = (medium.as_f64(), high.as_f64(), even.as_f64());
-        TiersTable {
-            low,
-            medium,
-            high,
-            even,
-        }
-    }
-}
-
 impl File {
     /// Reads the file at `path`.
     ///
@@ -271,8 +250,9 @@ impl File {
             self.roles(&local_networks)?,
             self.catalogue()?,
             self.an1190()?,
-            self.tiers()?,
-        );
+            self.tiers.resolve(&self.source)?,
+        )
+        .with_rules(self.rules()?);
         Ok(Settings {
             seed: self.sensor.seed,
             community_id_seed: self.sensor.community_id_seed,
@@ -365,26 +345,13 @@ impl File {
         })
     }
 
-    fn tiers(&self) -> Result<Tiers, ConfigError> {
-        let TiersTable {
-            low,
-            medium,
-            high,
-            even,
-        } = &self.tiers;
-        let ascending = [*low.get_ref(), *medium, *high].is_sorted_by(|a, b| a < b);
-        let finite = [*medium, *high, *even].iter().all(|bits| bits.is_finite());
-        if !ascending || !finite || *low.get_ref() <= 0.0 {
-            let message = "tiers must ascend: 0 < low < medium < high".into();
-            return Err(self.source.invalid(Some(low.span()), message));
-        }
-        let bits = |bits: f64| Bits::new(bits);
-        let (low, medium, high) = (bits(*low.get_ref()), bits(*medium), bits(*high));
-        Ok(Tiers {
-            low,
-            medium,
-            high,
-            even: bits(*even),
+    fn rules(&self) -> Result<Rules, ConfigError> {
+        let names = self.role.iter().map(|role| role.name.get_ref().as_str());
+        let roles: BTreeSet<&str> = names.chain([UNASSIGNED]).collect();
+        Ok(Rules {
+            schedules: schedules::resolve(&self.schedule, &roles, &self.source)?,
+            an1191: self.an1191.resolve(),
+            an1415: self.an1415.resolve(&self.source)?,
         })
     }
 }

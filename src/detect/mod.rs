@@ -7,16 +7,22 @@
 
 pub mod alert;
 pub mod an1190;
+pub mod an1191;
+pub mod an1415;
 pub mod attack;
+pub mod calls;
 pub mod catalogue;
 pub mod client;
 mod counterfactual;
 mod engine;
 pub mod evidence;
+pub mod expectations;
 mod explain;
 mod identity;
+pub mod schedules;
 pub mod settings;
 mod site;
+pub mod transfers;
 pub mod usage;
 
 #[cfg(test)]

@@ -3,10 +3,13 @@
 //! Reads no file: `config` builds it. Everything is set; what the operator left out has its
 //! documented default by then.
 
+use super::an1191::An1191;
+use super::an1415::An1415;
 use super::catalogue::Catalogue;
 use super::client::Clients;
 use super::evidence::Tiers;
 use super::identity;
+use super::schedules::Schedules;
 use crate::time::Span;
 use ipnet::IpNet;
 use prefix_trie::joint::JointPrefixMap;
@@ -83,6 +86,28 @@ impl An1190 {
     }
 }
 
+/// What was agreed, and the rules of the analytics that ask for it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rules {
+    /// What was agreed.
+    pub schedules: Schedules,
+    /// The rules of AN1191.
+    pub an1191: An1191,
+    /// The rules of AN1415.
+    pub an1415: An1415,
+}
+
+impl Rules {
+    /// The shipped ones; nothing was agreed.
+    pub fn shipped() -> Rules {
+        Rules {
+            schedules: Schedules::default(),
+            an1191: An1191::SHIPPED,
+            an1415: An1415::shipped(),
+        }
+    }
+}
+
 /// Everything the detector asks for.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -92,6 +117,7 @@ pub struct Settings {
     clients: Clients,
     an1190: An1190,
     tiers: Tiers,
+    rules: Rules,
     config_hash: Box<str>,
 }
 
@@ -115,8 +141,19 @@ impl Settings {
             clients,
             an1190,
             tiers,
+            rules: Rules::shipped(),
             config_hash,
         }
+    }
+
+    /// The same with `rules` of the operator.
+    pub fn with_rules(mut self, rules: Rules) -> Settings {
+        if rules != self.rules {
+            let bytes = postcard::to_stdvec(&rules).expect("plain values serialise into memory");
+            self.config_hash = identity::digest([self.config_hash.as_bytes(), &bytes]);
+            self.rules = rules;
+        }
+        self
     }
 
     /// The role of the host at `addr`; none for hosts that are not the site's.
@@ -143,6 +180,11 @@ impl Settings {
     /// The rules of AN1190.
     pub fn an1190(&self) -> &An1190 {
         &self.an1190
+    }
+
+    /// What was agreed, and the rules that ask for it.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// The tiers.

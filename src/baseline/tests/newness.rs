@@ -96,14 +96,21 @@ fn role_and_site_are_read_as_of_the_last_closed_epoch() {
 #[test]
 fn one_host_alone_makes_no_pair_usual() {
     let mut seen = FirstSeen::default();
-    (0..500).for_each(|n| seen.handle_pair(&1u32, "drive", "go", at(n * HOUR), 1000));
+    (0..500).for_each(|n| seen.handle_pair(caller(&1u32), "drive", "go", at(n * HOUR), 1000));
     assert_eq!(seen.standing("drive", "go"), Standing::Unknown);
     seen.close_epoch(501, 1000);
     assert_eq!(seen.standing("drive", "go"), Standing::Pending);
-    seen.handle_pair(&2, "drive", "go", at(501 * HOUR), 1000);
+    seen.handle_pair(caller(&2), "drive", "go", at(501 * HOUR), 1000);
     assert_eq!(seen.standing("drive", "go"), Standing::Pending);
     seen.close_epoch(502, 1000);
     assert_eq!(seen.standing("drive", "go"), Standing::Usual(2));
+    assert_eq!(seen.pair_others(caller(&1), "drive", "go"), 1);
+    assert_eq!(seen.pair_others(caller(&9), "drive", "go"), 2);
+    let other = Caller {
+        host: &9,
+        role: "servers",
+    };
+    assert_eq!(seen.pair_others(other, "drive", "go"), 0);
     assert_eq!(seen.standing("drive", "curl"), Standing::Unknown);
     seen.close_epoch(502 + 30 * 24, 1000);
     assert_eq!(
@@ -206,7 +213,7 @@ proptest! {
         for (host, t) in &hosts {
             let t = Timestamp::from_nanos(*t);
             seen.handle_call(caller(&(host % 50)), "a.example", t, 16);
-            seen.handle_pair(&(host % 50), "a", "b", t, 16);
+            seen.handle_pair(caller(&(host % 50)), "a", "b", t, 16);
             seen.ask(caller(&(host % 50)), "b.example", t);
             seen.close_epoch(t.hour(), 16);
         }
