@@ -272,7 +272,7 @@ fn a_schedule_that_cannot_be_kept_is_refused_where_it_is_written() {
         (instead("hosts", ""), 2, "either `role` or `hosts`"),
         (instead("owner", "owner = \" \""), 3, "has no owner"),
         (
-            instead("destinations", "destinations = [\"*.com\"]"),
+            instead("destinations", "destinations = [\"*.co.uk\"]"),
             5,
             "is a public suffix",
         ),

@@ -127,6 +127,7 @@ fn false_positives(seed: u64) -> [f64; 2] {
 #[test]
 fn false_positives_are_as_many_as_the_p_value_says() {
     let worlds: Vec<[f64; 2]> = (1..=4).map(false_positives).collect();
+    println!("shares of p <= 0.01 and p <= 0.001, by world: {worlds:?}");
     for (index, nominal) in [(0, 0.01), (1, 0.001)] {
         let share = worlds.iter().map(|shares| shares[index]).sum::<f64>() / worlds.len() as f64;
         assert!(
@@ -215,6 +216,24 @@ fn what_a_cell_takes_is_bounded() {
     let mut cell = Sketch::default();
     (0..500).for_each(|_| cell.add((9.0 + random.normal()).exp() as u64));
     assert!(cell.filled() <= 110, "{} bins of 8 bytes", cell.filled());
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn what_a_question_costs() {
+    let mut uploads = Uploads::default();
+    train(&mut uploads, 0..200, 0, 20, 10_000.0);
+    let bytes = postcard::to_stdvec(&uploads).unwrap().len();
+    let now = std::time::Instant::now();
+    let mut sum = 0.0;
+    for n in 0..20_000u32 {
+        sum += uploads.ask(place(&(n % 200), 0), 10_000).ready().unwrap().p;
+    }
+    let ask = now.elapsed() / 20_000;
+    let now = std::time::Instant::now();
+    (0..20_000u32).for_each(|n| uploads.learn(place(&(n % 200), 0), 9_000, at(20 * DAY), 1000));
+    let learn = now.elapsed() / 20_000;
+    println!("ask {ask:?}, learn {learn:?}, {bytes} bytes saved for 200 hosts ({sum})");
 }
 
 proptest! {

@@ -19,7 +19,7 @@
 //! | identifier | group | bits |
 //! |---|---|---|
 //! | `schedule.surprise` | schedule | −1 − ½·log2 p of the hour of the week |
-//! | `schedule.out_of_window` | schedule | 4: a schedule has other hours |
+//! | `schedule.out_of_window` | schedule | 5: a schedule has other hours |
 //! | `schedule.off_beat` | schedule | 3: sooner than the schedule's period less its jitter |
 //! | `schedule.too_much` | volume | 4: more upload than the schedule allows |
 //! | `role.unauthorised` | destination rarity | 5 |
@@ -207,7 +207,7 @@ fn out_of_window(case: &Case<'_>) -> Option<Item> {
     let Approval::OutOfWindow(schedule) = case.moment.approval else {
         return None;
     };
-    let bits = Bits::whole(4);
+    let bits = Bits::whole(5);
     case.moment.is_off_schedule().then(|| {
         Item::new("schedule.out_of_window", Group::Schedule, bits)
             .observed(json!({"schedule": schedule.id, "owner": schedule.owner}))

@@ -43,9 +43,9 @@ impl Scene {
             standing: Standing::Pending,
             host_days: 30,
             peers: Peers {
-                members: 30,
+                members: 60,
                 pair: 0,
-                fingerprinted: 30,
+                fingerprinted: 60,
                 fingerprint: 0,
             },
             class: tool(),
@@ -190,7 +190,7 @@ fn the_four_cells_of_authorised_and_in_window() {
         let mut scene = Scene::new(Calls::default());
         if agreed {
             scene.schedules = Schedules(vec![backup()]);
-            // Four bits of schedule and five of fingerprint alone are no alert.
+            // Five bits of schedule need a client that is rare among many.
             scene.peers.fingerprinted = 200;
         }
         scene.call(t);

@@ -49,6 +49,12 @@ impl Awake {
         slept && self.is_fresh(at)
     }
 
+    /// Whether the host was seen between `from` and `to`.
+    fn was_seen(&self, from: Timestamp, to: Timestamp) -> bool {
+        let slept = self.slept_from.is_some_and(|slept| slept < from) && self.woke_at > to;
+        self.last_at >= from && !slept
+    }
+
     /// Whether the host slept and has only just woken at `at`.
     pub fn is_fresh(&self, at: Timestamp) -> bool {
         self.slept_from.is_some() && at >= self.woke_at && at - self.woke_at <= GRACE
@@ -163,7 +169,8 @@ impl Expectations {
         while self.deadline().is_some_and(|due| due <= clock) {
             let (due, key, watch) = self.watches.pop_first()?;
             let awake = presence.of(key.1);
-            let Some(awake) = awake.filter(|awake| awake.last_at >= watch.window.from) else {
+            let seen = |awake: &Awake| awake.was_seen(watch.window.from, due);
+            let Some(awake) = awake.filter(seen) else {
                 self.watch(schedules, key, watch.window.from, watch.misses, max);
                 continue;
             };
