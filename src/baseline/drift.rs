@@ -1,6 +1,6 @@
 //! From counts by day and by kind to the moment at which what is usual changed.
 //!
-//! Changes no baseline: it says that one should be learnt anew, and since when, and whoever owns the
+//! Changes no baseline: it says that one should be learnt anew, and since when; whoever owns the
 //! baseline does it and tells it. Two tests: the population stability index of the last two whole
 //! weeks against everything before them, and Page and Hinkley's test on the logarithm of the daily
 //! count. Holds 30 counts and eight numbers of one key.
@@ -133,7 +133,7 @@ impl Drift {
         let psi = psi(&recent, before).filter(|psi| *psi > PSI_MAX);
         for count in before.iter_mut() {
             // A half-life of fourteen days, as that of schedules.
-            *count = (u64::from(*count) * 46_341 >> 16) as u32;
+            *count = ((u64::from(*count) * 46_341) >> 16) as u32;
         }
         add(before, last);
         *last = std::mem::take(this);

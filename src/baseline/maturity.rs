@@ -1,7 +1,7 @@
 //! From days and samples to whether a baseline may be asked.
 //!
-//! Holds a few days and a count, no value. What a baseline says is a [`Baseline`]: while it learns there
-//! is no number to show, so none can be shown.
+//! Holds a few days and a count, no value. What a baseline says is a [`Baseline`]: while it learns
+//! there is no number to show, so none can be shown.
 
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};

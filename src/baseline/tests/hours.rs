@@ -244,32 +244,6 @@ fn the_state_of_a_key_is_small() {
     assert_eq!(occasions.n(), OCCASIONS_MAX);
 }
 
-#[test]
-#[ignore = "a measurement"]
-fn what_an_hour_costs() {
-    let mut week = week_of_events(office(5));
-    let slot = Slot::of(at(MONDAY + 3 * HOUR));
-    let now = std::time::Instant::now();
-    let mut sum = 0.0;
-    (0..20_000).for_each(|_| sum += week.surprise(slot, None).ready().unwrap().p);
-    let ask = now.elapsed() / 20_000;
-    let now = std::time::Instant::now();
-    (0..20_000).for_each(|n| {
-        week.handle_event(at(MONDAY + 35 * DAY + n * 60));
-    });
-    let learn = now.elapsed() / 20_000;
-    let bytes = postcard::to_stdvec(&week).unwrap().len();
-    let mut job = Occasions::default();
-    (0..32).for_each(|n| {
-        job.handle_event(at(MONDAY + n * DAY + n));
-    });
-    let now = std::time::Instant::now();
-    let windows: usize = (0..20_000).map(|_| job.windows().len()).sum();
-    let ask_windows = now.elapsed() / 20_000;
-    println!("surprise {ask:?}, event {learn:?}, windows {ask_windows:?}, {bytes} bytes saved");
-    println!("({sum} {windows})");
-}
-
 proptest! {
     #[test]
     fn rhythms_merge_in_any_order(

@@ -218,24 +218,6 @@ fn what_a_cell_takes_is_bounded() {
     assert!(cell.filled() <= 110, "{} bins of 8 bytes", cell.filled());
 }
 
-#[test]
-#[ignore = "a measurement"]
-fn what_a_question_costs() {
-    let mut uploads = Uploads::default();
-    train(&mut uploads, 0..200, 0, 20, 10_000.0);
-    let bytes = postcard::to_stdvec(&uploads).unwrap().len();
-    let now = std::time::Instant::now();
-    let mut sum = 0.0;
-    for n in 0..20_000u32 {
-        sum += uploads.ask(place(&(n % 200), 0), 10_000).ready().unwrap().p;
-    }
-    let ask = now.elapsed() / 20_000;
-    let now = std::time::Instant::now();
-    (0..20_000u32).for_each(|n| uploads.learn(place(&(n % 200), 0), 9_000, at(20 * DAY), 1000));
-    let learn = now.elapsed() / 20_000;
-    println!("ask {ask:?}, learn {learn:?}, {bytes} bytes saved for 200 hosts ({sum})");
-}
-
 proptest! {
     #[test]
     fn sketches_merge_in_any_order(

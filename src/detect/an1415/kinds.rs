@@ -1,4 +1,4 @@
-//! From an upload to the uploads it is compared with, and from a certificate to what is odd about it.
+//! From an upload to the uploads it is compared with, from a certificate to what is odd about it.
 //!
 //! Judges nothing.
 

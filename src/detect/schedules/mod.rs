@@ -102,7 +102,7 @@ impl Hours {
     pub fn window_at(&self, at: Timestamp, tolerance: Span) -> Option<Window> {
         let day = self.day(at);
         let near = (day - 2..=day + 1).filter_map(|day| self.window_of(day));
-        near.filter(|window| window.holds(at, tolerance)).last()
+        near.rev().find(|window| window.holds(at, tolerance))
     }
 
     /// The first window that begins after `at`.
