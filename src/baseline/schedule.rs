@@ -1,9 +1,9 @@
 //! From the hours of events to how surprising an hour of the week is.
 //!
 //! Knows neither whose events they are nor what they mean, and no time zone: hours are UTC, and the
-//! week begins on Monday. Counts have a half-life of fourteen days: each week they are multiplied by
-//! 46,341/65,536, which is 2^(−1/2) to five digits, in integers and rounded down. One [`Week`]
-//! holds at most 168 cells of 4 bytes, one [`Rhythm`] 168 of 8.
+//! week begins on Monday. Counts have a half-life of fourteen days: each week they are multiplied
+//! by 46,341/65,536, which is 2^(−1/2) to five digits, in integers and rounded down. One [`Week`]
+//! holds at most 168 cells of 4 bytes, one [`Rhythm`] 168 of 16.
 
 use super::maturity::{Baseline, Maturity};
 use crate::time::Timestamp;
