@@ -5,17 +5,34 @@
 //! known of one host alone is immediate. Every table keeps the bound it is given and counts whom it
 //! sent away.
 
+pub mod admission;
 pub mod bounded;
+pub mod conformal;
+pub mod crowd;
+pub mod drift;
 pub mod ech;
+pub mod first_seen;
+pub mod maturity;
 pub mod names;
 pub mod prevalence;
+pub mod schedule;
+pub mod sketch;
+pub mod slots;
 pub mod volume;
+pub mod windows;
 
+pub use admission::{Admitted, Frequencies};
 pub use bounded::Bounded;
+pub use conformal::{Conformal, Unusual};
+pub use drift::{Drift, Restart};
 pub use ech::{EchConfigs, EchVerdict};
+pub use first_seen::{Age, FirstSeen, Novelty, Standing};
+pub use maturity::{Baseline, Learning, Maturity};
 pub use names::Names;
 pub use prevalence::{Mark, Prevalence, Subject};
+pub use schedule::{Rhythm, Rhythms, Slot, Surprise, Week};
 pub use volume::{Range, Volumes};
+pub use windows::{Activity, Occasions};
 
 #[cfg(test)]
 mod tests;

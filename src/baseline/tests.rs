@@ -196,3 +196,36 @@ proptest! {
         prop_assert_eq!(back.range("servers", "slack"), volumes.range("servers", "slack"));
     }
 }
+
+mod changes;
+mod hours;
+mod newness;
+mod sizes;
+
+/// Numbers that look random, the same ones every time (xorshift64*).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.next()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.next()).cos()
+    }
+}
+
+/// Whether a value is the same after being saved, and what it comes back as.
+fn saved<T>(value: &T) -> T
+where
+    T: serde::Serialize + serde::de::DeserializeOwned + PartialEq + std::fmt::Debug,
+{
+    let bytes = postcard::to_stdvec(value).unwrap();
+    let back: T = postcard::from_bytes(&bytes).unwrap();
+    assert_eq!(&back, value);
+    back
+}

@@ -1,8 +1,9 @@
 //! From `[an...]` to the rules of the analytics and the catalogue.
 
-use super::{ConfigError, File, unwritten};
+use super::{ConfigError, File, UNASSIGNED, schedules, unwritten};
 use crate::detect::catalogue::{Catalogue, Category, HostRole, PatternError};
 use crate::detect::evidence::Bits;
+use crate::detect::schedules::Schedules;
 use crate::detect::settings::{An0146, An1190, An1601, RequestFrequency, Rules, SessionDuration};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -148,7 +149,16 @@ impl File {
             an1190: self.an1190()?,
             an0146: self.an0146()?,
             an1601: self.an1601()?,
+            an1191: self.an1191.resolve(),
+            an1415: self.an1415.resolve(&self.source)?,
+            schedules: self.schedules()?,
         })
+    }
+
+    fn schedules(&self) -> Result<Schedules, ConfigError> {
+        let names = self.role.iter().map(|role| role.name.get_ref().as_str());
+        let roles: BTreeSet<&str> = names.chain([UNASSIGNED]).collect();
+        schedules::resolve(&self.schedule, &roles, &self.source)
     }
 
     /// The shipped catalogue with the file's patterns.

@@ -8,7 +8,9 @@
 mod allow;
 mod analytics;
 mod limits;
+mod schedules;
 mod source;
+mod tiers;
 
 #[cfg(test)]
 mod tests;
@@ -17,9 +19,10 @@ pub use allow::{AllowTable, ClassName};
 pub use analytics::{An0146Table, An1190Table, An1601Table};
 pub use analytics::{HostnamePatternTable, RequestFrequencyTable, SessionDurationTable};
 pub use limits::LimitsTable;
+pub use schedules::{An1191Table, An1415Table, ScheduleTable};
+pub use tiers::TiersTable;
 
 use crate::detect;
-use crate::detect::evidence::{Bits, Tiers};
 use crate::detect::settings::{Role, RoleKind};
 use crate::packet::tunnel::TunnelPorts;
 use crate::sensor::settings::{Dedup, Settings};
@@ -73,6 +76,12 @@ pub struct File {
     pub an0146: An0146Table,
     /// `[an1601]`
     pub an1601: An1601Table,
+    /// `[[schedule]]`
+    pub schedule: Vec<ScheduleTable>,
+    /// `[an1191]`
+    pub an1191: An1191Table,
+    /// `[an1415]`
+    pub an1415: An1415Table,
     /// `[[allow]]`
     pub allow: Vec<AllowTable>,
     /// `[tiers]`
@@ -125,17 +134,6 @@ fn kind_default() -> RoleKind {
     RoleKind::Unspecified
 }
 
-/// `[tiers]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-#[allow(missing_docs)] // deploy/tapir.toml documents every key.
-pub struct TiersTable {
-    pub low: Spanned<f64>,
-    pub medium: f64,
-    pub high: f64,
-    pub even: f64,
-}
-
 /// A default, which no file holds.
 fn unwritten<T>(value: T) -> Spanned<T> {
     Spanned::new(0..0, value)
@@ -157,25 +155,6 @@ impl Default for NetworkTable {
         let parse = |text: &str| unwritten(text.parse().expect("these are networks"));
         NetworkTable {
             local_networks: networks.map(parse).to_vec(),
-        }
-    }
-}
-
-impl Default for TiersTable {
-    fn default() -> Self {
-        let Tiers {
-            low,
-            medium,
-            high,
-            even,
-        } = Tiers::DEFAULT;
-        let low = unwritten(low.as_f64());
-        let (medium, high, even) = (medium.as_f64(), high.as_f64(), even.as_f64());
-        TiersTable {
-            low,
-            medium,
-            high,
-            even,
         }
     }
 }
@@ -219,9 +198,14 @@ impl File {
         let local_networks = self.networks(&self.network.local_networks)?;
         let roles = self.roles(&local_networks)?;
         let allow = allow::resolve(&self.allow, &self.source, &roles)?;
-        let detect = detect::Settings::new(roles, self.catalogue()?, self.rules()?, self.tiers()?)
-            .with_allow(allow)
-            .with_seed(self.sensor.seed);
+        let detect = detect::Settings::new(
+            roles,
+            self.catalogue()?,
+            self.rules()?,
+            self.tiers.resolve(&self.source)?,
+        )
+        .with_allow(allow)
+        .with_seed(self.sensor.seed);
         Ok(Settings {
             seed: self.sensor.seed,
             community_id_seed: self.sensor.community_id_seed,
@@ -277,29 +261,6 @@ impl File {
             networks,
         });
         Ok(roles)
-    }
-
-    fn tiers(&self) -> Result<Tiers, ConfigError> {
-        let TiersTable {
-            low,
-            medium,
-            high,
-            even,
-        } = &self.tiers;
-        let ascending = [*low.get_ref(), *medium, *high].is_sorted_by(|a, b| a < b);
-        let finite = [*medium, *high, *even].iter().all(|bits| bits.is_finite());
-        if !ascending || !finite || *low.get_ref() <= 0.0 {
-            let message = "tiers must ascend: 0 < low < medium < high".into();
-            return Err(self.source.invalid(Some(low.span()), message));
-        }
-        let bits = |bits: f64| Bits::new(bits);
-        let (low, medium, high) = (bits(*low.get_ref()), bits(*medium), bits(*high));
-        Ok(Tiers {
-            low,
-            medium,
-            high,
-            even: bits(*even),
-        })
     }
 }
 

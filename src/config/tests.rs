@@ -58,6 +58,7 @@ fn the_shipped_file_names_every_key() {
         ),
         (1, 1, 1)
     );
+    assert_eq!(file.schedule.len(), 1);
     let (mut known, mut written) = (Vec::new(), Vec::new());
     keys(&serde_json::to_value(&file).unwrap(), "", &mut known);
     let table: toml::Table = toml::from_str(&text).unwrap();
@@ -65,7 +66,18 @@ fn the_shipped_file_names_every_key() {
     known.sort();
     written.sort();
     assert_eq!(written, known);
-    assert!(file.resolve().is_ok());
+    // A schedule is for a role or for hosts; the file shows both.
+    let hosts = text.find("hosts = [\"10.1.0.7/32\"]").unwrap();
+    let (before, after) = text.split_at(hosts);
+    let (_, after) = after.split_once('\n').unwrap();
+    assert!(resolve(&text).is_err());
+    let schedules = resolve(&format!("{before}{after}"))
+        .unwrap()
+        .detect
+        .rules()
+        .schedules
+        .clone();
+    assert_eq!(&*schedules.0[0].owner, "it-operations");
 }
 
 #[test]
@@ -300,4 +312,80 @@ fn an_allow_entry_that_is_too_broad_or_has_no_owner_or_no_end_is_refused() {
     );
     let network = ALLOW.replace("host = \"10.0.0.1\"", "network = \"10.0.0.0/9\"");
     assert!(resolve(&network).is_ok());
+}
+
+const SCHEDULE: &str = "[[schedule]]\nid = \"a\"\nowner = \"o\"\nhosts = [\"10.0.0.1/32\"]\n\
+                        destinations = [\"x.example.com\"]\nexpires = \"2027-03-31\"\n";
+
+#[test]
+fn a_schedule_says_when_by_whom_and_until() {
+    let text = format!(
+        "{SCHEDULE}from = \"22:30\"\nto = \"02:00\"\nutc_offset = \"-05:30\"\ndays = [\"fri\"]\n\
+         period_s = 3600\njitter_s = 60\nexpected = true\n"
+    );
+    let settings = resolve(&text).unwrap();
+    let schedule = settings.detect.rules().schedules.get("a").unwrap();
+    assert_eq!((schedule.hours.from_s, schedule.hours.to_s), (81_000, 7200));
+    assert_eq!(schedule.hours.offset_s, -19_800);
+    assert_eq!(
+        schedule.expires_at,
+        crate::time::Timestamp::from_parts(1_806_451_200, 0)
+    );
+    assert_eq!(schedule.beat.unwrap().jitter, Span::from_secs(60));
+    assert_ne!(
+        settings.detect.config_hash(),
+        resolve("").unwrap().detect.config_hash()
+    );
+}
+
+#[test]
+fn a_schedule_that_cannot_be_kept_is_refused_where_it_is_written() {
+    let with = |line: &str| format!("{SCHEDULE}{line}\n");
+    let instead = |key: &str, line: &str| {
+        let lines = SCHEDULE.lines();
+        let lines = lines.map(|l| if l.starts_with(key) { line } else { l });
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    for (text, line, part) in [
+        (with("from = \"24:00\""), 7, "write 08:30"),
+        (with("to = \"8:30\""), 7, "no time of day"),
+        (with("utc_offset = \"01:00\""), 7, "write +01:00"),
+        (with("utc_offset = \"+15:00\""), 7, "no offset"),
+        (with("days = []"), 2, "at least one day"),
+        (with("days = [\"monday\"]"), 7, "unknown variant"),
+        (with("jitter_s = 5"), 7, "needs a period_s"),
+        (with("period_s = 5\njitter_s = 5"), 8, "below period_s"),
+        (with("tolerance_s = 0"), 7, "out of range"),
+        (with("role = \"unassigned\""), 2, "either `role` or `hosts`"),
+        (
+            instead("hosts", "role = \"macs\""),
+            4,
+            "`macs` is none of: unassigned",
+        ),
+        (instead("hosts", ""), 2, "either `role` or `hosts`"),
+        (instead("owner", "owner = \" \""), 3, "has no owner"),
+        (
+            instead("destinations", "destinations = [\"*.co.uk\"]"),
+            5,
+            "is a public suffix",
+        ),
+        (
+            instead("destinations", "destinations = []"),
+            2,
+            "one destination",
+        ),
+        (
+            instead("expires", "expires = \"2027-02-29\""),
+            6,
+            "write 2027-03-31",
+        ),
+        (instead("expires", ""), 1, "missing field `expires`"),
+        (format!("{SCHEDULE}{SCHEDULE}"), 8, "is there twice"),
+        (with("frequency = 1"), 7, "unknown field `frequency`"),
+        ("[an1415]\np_max = 0\n".to_owned(), 2, "no probability"),
+    ] {
+        let error = resolve(&text).expect_err(&text).to_string();
+        assert!(error.starts_with(&format!("site.toml:{line}: ")), "{error}");
+        assert!(error.contains(part), "{error}");
+    }
 }

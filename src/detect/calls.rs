@@ -1,15 +1,14 @@
 //! From exchanges to what is kept of each host and what it calls.
 //!
-//! Judges nothing. Bounded by `calls_max` keys: who was seen longest ago leaves, if the newcomer
-//! comes more often ([`admission`](super::admission)); the others are refused. A key that was not
-//! seen for thirty days is forgotten.
+//! Judges nothing. Bounded by `calls_max` keys, admitted by how often they come
+//! ([`admission`](crate::baseline::admission)). A key that was not seen for thirty days is
+//! forgotten.
 
-use super::admission::{Frequencies, cells};
 use super::client::Kind;
 use super::replies::Replies;
 use super::timing::Timing;
 use super::track::Tracks;
-use crate::baseline::Bounded;
+use crate::baseline::Admitted;
 use crate::limits::Limits;
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -24,9 +23,7 @@ pub type CallKey = (IpAddr, Box<str>);
 /// What is kept of every key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Calls {
-    keys: Bounded<CallKey, Call>,
-    frequencies: Frequencies,
-    refused: u64,
+    keys: Admitted<CallKey, Call>,
 }
 
 /// What is kept of one key.
@@ -59,7 +56,8 @@ impl Call {
 }
 
 impl Calls {
-    /// What is kept of the key, which was seen at `at`; none where there is no room for it.
+    /// What is kept of the key, which was seen at `at`; none where there is no room for it. The
+    /// counts of how often keys come hash with the site's `seed`.
     pub fn entry(
         &mut self,
         (limits, seed): (&Limits, u64),
@@ -67,31 +65,11 @@ impl Calls {
         kind: Kind,
         at: Timestamp,
     ) -> Option<&mut Call> {
-        let max = limits.calls_max;
-        let own = cells(seed, key);
-        self.frequencies.count(own, max);
-        let known = self.keys.remove(key);
-        if known.is_none() {
+        if self.keys.get(key).is_none() {
             self.keys.expire(at + LIFE_BACK);
         }
-        let call = match known {
-            Some(call) => call,
-            None if self.keys.len() < max || self.gives_way(seed, own) => Call::new(kind),
-            None => {
-                self.refused = self.refused.saturating_add(1);
-                return None;
-            }
-        };
-        self.keys.insert(key.clone(), at, call, max);
-        self.keys.get_mut(key)
-    }
-
-    /// Whether who would leave comes less often than the newcomer.
-    fn gives_way(&self, seed: u64, newcomer: super::admission::Cells) -> bool {
-        self.keys.first().is_none_or(|(_, oldest)| {
-            let oldest = cells(seed, oldest);
-            self.frequencies.of(newcomer) > self.frequencies.of(oldest)
-        })
+        let (key, max) = (key.clone(), limits.calls_max);
+        self.keys.touch(seed, key, at, max, || Call::new(kind))
     }
 
     /// What is kept of the key, which is not seen by that.
@@ -118,6 +96,6 @@ impl Calls {
 
     /// Exchanges of keys that had no room.
     pub fn refused(&self) -> u64 {
-        self.refused
+        self.keys.refused()
     }
 }

@@ -95,6 +95,15 @@ impl ClientClass {
         }
     }
 
+    /// Whether it is more likely of `class` than everything else together.
+    pub fn is_mostly(self, class: Class) -> bool {
+        50 < match class {
+            Class::Browser => self.browser,
+            Class::NativeApp => self.native_app,
+            Class::ToolOrLibrary => self.tool_or_library,
+        }
+    }
+
     /// Whether it is more likely a browser or an application than everything else together.
     pub fn is_application(self) -> bool {
         self.browser.saturating_add(self.native_app) > 50

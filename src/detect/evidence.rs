@@ -35,6 +35,17 @@ impl Bits {
         Bits::new(-((k as f64 + 1.0) / (n as f64 + 2.0)).log2())
     }
 
+    /// A p-value of a matching baseline by the calibrator e = ½·p^(−½), that is −1 − ½·log2 p: e is
+    /// a valid e-value, whatever the distribution. A p of ¼ or more is no evidence.
+    pub fn calibrated(p: f64) -> Bits {
+        let p = if p > 0.0 {
+            p.min(1.0)
+        } else {
+            f64::MIN_POSITIVE
+        };
+        Bits::new(-1.0 - 0.5 * libm::log2(p))
+    }
+
     /// These bits times `weight`.
     pub fn scaled(self, weight: f64) -> Bits {
         Bits::new(self.as_f64() * weight)

@@ -5,11 +5,12 @@
 //! so no verdict depends on which host spoke first. Every table is bounded by
 //! [`Limits`](crate::limits::Limits); [`Engine::evictions`] counts who had to leave.
 
-mod admission;
 pub mod alert;
 pub mod allow;
 pub mod an0146;
 pub mod an1190;
+pub mod an1191;
+pub mod an1415;
 pub mod an1601;
 pub mod answers;
 pub mod attack;
@@ -22,8 +23,10 @@ mod counterfactual;
 pub mod durations;
 mod engine;
 pub mod evidence;
+pub mod expectations;
 mod explain;
 pub mod finding;
+pub mod habit;
 mod identity;
 mod judging;
 mod presence;
@@ -31,10 +34,12 @@ pub mod rarity;
 mod registry;
 pub mod replies;
 mod rfc3339;
+pub mod schedules;
 pub mod settings;
 mod site;
 pub mod timing;
 pub mod track;
+pub mod transfers;
 pub mod usage;
 
 #[cfg(test)]

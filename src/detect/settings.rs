@@ -4,10 +4,13 @@
 //! documented default by then.
 
 use super::allow::Allow;
+use super::an1191::An1191;
+use super::an1415::An1415;
 use super::catalogue::Catalogue;
 use super::client::Clients;
 use super::evidence::{Bits, Tiers};
 use super::identity;
+use super::schedules::Schedules;
 use crate::profile::cadence::Templates;
 use crate::time::Span;
 use ipnet::IpNet;
@@ -156,6 +159,12 @@ pub struct Rules {
     pub an0146: An0146,
     /// Programs that handle no replies.
     pub an1601: An1601,
+    /// Calls that nobody agreed to, or at other hours.
+    pub an1191: An1191,
+    /// Unusual encrypted uploads.
+    pub an1415: An1415,
+    /// What was agreed.
+    pub schedules: Schedules,
 }
 
 impl Rules {
@@ -165,6 +174,9 @@ impl Rules {
             an1190: An1190::shipped(),
             an0146: An0146::shipped(),
             an1601: An1601::shipped(),
+            an1191: An1191::SHIPPED,
+            an1415: An1415::shipped(),
+            schedules: Schedules::default(),
         }
     }
 }

@@ -774,3 +774,11 @@ proptest! {
         prop_assert_eq!(found, expected);
     }
 }
+
+#[test]
+fn a_p_value_is_worth_half_its_bits_less_one() {
+    for (p, bits) in [(1e-3, 3.98), (1e-5, 7.3), (0.25, 0.0), (1.0, -1.0)] {
+        assert_eq!(Bits::calibrated(p).as_f64(), bits, "{p}");
+    }
+    assert!(Bits::calibrated(0.0) > Bits::whole(500) && Bits::calibrated(f64::NAN) > Bits::ZERO);
+}

@@ -169,25 +169,17 @@ impl Catalogue {
         roles: &BTreeSet<HostRole>,
         pattern: &str,
     ) -> Result<(), PatternError> {
-        let pattern = pattern.to_ascii_lowercase();
-        let wild = pattern.strip_prefix("*.");
-        let name = wild.unwrap_or(&pattern);
-        if !is_host_name(name) {
-            return Err(PatternError::NoName);
-        }
-        if psl::suffix_str(name).is_some_and(|suffix| suffix == name) {
-            return Err(PatternError::PublicSuffix);
-        }
+        let (wild, name) = pattern_name(pattern)?;
         let entry = Entry {
             service: self.service(service, category),
             roles: roles.clone(),
         };
-        let table = if wild.is_some() {
+        let table = if wild {
             &mut self.suffix
         } else {
             &mut self.exact
         };
-        table.insert(Box::from(name), entry);
+        table.insert(name.into_boxed_str(), entry);
         Ok(())
     }
 
@@ -261,6 +253,23 @@ impl Match<'_> {
     pub fn does(&self, role: HostRole) -> bool {
         self.roles.contains(&role)
     }
+}
+
+/// What a pattern matches: whether everything below its name too, and its name in lower case.
+///
+/// # Errors
+/// When the pattern is no host name, or would match names of many owners.
+pub fn pattern_name(pattern: &str) -> Result<(bool, String), PatternError> {
+    let pattern = pattern.to_ascii_lowercase();
+    let wild = pattern.strip_prefix("*.");
+    let name = wild.unwrap_or(&pattern);
+    if !is_host_name(name) {
+        return Err(PatternError::NoName);
+    }
+    if psl::suffix_str(name).is_some_and(|suffix| suffix == name) {
+        return Err(PatternError::PublicSuffix);
+    }
+    Ok((wild.is_some(), name.to_owned()))
 }
 
 /// A name as text: lower case, no final dot; `?` for what no host name holds, so that it can be

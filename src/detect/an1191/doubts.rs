@@ -1,0 +1,78 @@
+//! From a case to what speaks against it, and what could not be seen.
+
+use super::Case;
+use crate::baseline::Baseline;
+use crate::detect::evidence::{Bits, Group, Item};
+use crate::time::Span;
+use serde_json::json;
+
+/// A user who was seen within this is there.
+const USER_WITHIN: Span = Span::from_secs(600);
+
+/// What could not be seen, and how much it could have changed.
+pub fn missing(case: &Case<'_>) -> Vec<(String, String)> {
+    let process = case
+        .moment
+        .approval
+        .schedule()
+        .and_then(|schedule| schedule.process.as_ref());
+    let process = process.map(|process| format!(" (the schedule says {process})"));
+    let process = process.unwrap_or_default();
+    let mut missing = vec![(
+        format!("endpoint agent: process, parent and ProcessSignature{process}"),
+        "could move the sum by −6…+12 bits".to_owned(),
+    )];
+    if case.cadence.is_none() {
+        missing.push((
+            "ConnectionInterval: too few calls to tell a timer".into(),
+            "could add up to 12 bits".into(),
+        ));
+    }
+    if let Baseline::Learning(so_far) = case.moment.among.surprise {
+        missing.push((
+            format!("usual hours: {} of 20 samples seen", so_far.samples.min(20)),
+            "could add up to 6 bits".into(),
+        ));
+    }
+    missing
+}
+
+/// What speaks against: worth no bits, but to be known.
+pub fn against(case: &Case<'_>) -> Vec<Item> {
+    let mut against = Vec::new();
+    let user_ago = case.user_at.map(|user_at| case.moment.at - user_at);
+    if let Some(ago) = user_ago.filter(|ago| *ago <= USER_WITHIN) {
+        against.push(
+            Item::new("context.user_present", Group::Context, Bits::ZERO)
+                .observed(json!({"browsed_s_before": ago.as_secs_f64()}))
+                .expected("nobody at the host for 10 min", 0)
+                .why("somebody browsed on the host just before"),
+        );
+    }
+    if case.moment.is_excused() {
+        against.push(
+            Item::new("schedule.woke", Group::Schedule, Bits::ZERO)
+                .observed(json!({"woke": true}))
+                .expected("awake for 30 min", 0)
+                .why("the host has just woken: its hours count for nothing here"),
+        );
+    }
+    if case.shift != 0 {
+        against.push(
+            Item::new("schedule.shifted", Group::Schedule, Bits::ZERO)
+                .observed(json!({"shift_h": case.shift}))
+                .expected("the host's usual clock", 0)
+                .why("the host lives by another clock; its hours are compared by that"),
+        );
+    }
+    if case.peers.pair > 0 {
+        let (k, n) = (case.peers.pair, case.peers.members);
+        against.push(
+            Item::new("role.used_by_peers", Group::DestinationRarity, Bits::ZERO)
+                .observed(json!({"hosts_role_using": k, "hosts_role": n}))
+                .expected("no peer uses it with this client", n)
+                .why("other members of the role use the service with the same client"),
+        );
+    }
+    against
+}

@@ -1,0 +1,338 @@
+//! From one host's calls to one web service to evidence that they are unscheduled or unauthorised.
+//!
+//! ATT&CK AN1191 (T1102), as far as the network alone shows it. Does not see processes: without an
+//! endpoint agent its ProcessSignature is unknown, and the alert says so. People who browse are not
+//! what it describes: a client that is most likely a browser is not judged.
+//!
+//! A call is odd where it is out of the hours that were agreed or learnt, or unauthorised: neither
+//! in a schedule nor usual (two hosts or more use the service with this client). Odd calls are
+//! judged from three calls on two occasions within fifteen days on. **The first occasion raises
+//! nothing.** A host that has just woken may do what it slept through for thirty minutes.
+//!
+//! | | in window | out of window |
+//! |---|---|---|
+//! | authorised | nothing | `schedule.*` |
+//! | unauthorised | `role.unauthorised`, `timing.cadence` | both |
+//!
+//! Evidence, by its stable identifier (all weights are a design, not fitted):
+//!
+//! | identifier | group | bits |
+//! |---|---|---|
+//! | `schedule.surprise` | schedule | −1 − ½·log2 p of the hour of the week |
+//! | `schedule.out_of_window` | schedule | 5: a schedule has other hours |
+//! | `schedule.off_beat` | schedule | 3: sooner than the schedule's period less its jitter |
+//! | `schedule.too_much` | volume | 4: more upload than the schedule allows |
+//! | `role.unauthorised` | destination rarity | 5 |
+//! | `role.pair_rarity` | destination rarity | −log2((k + 1)/(n + 2)) of service and client |
+//! | `timing.cadence` | timing | G/4 for an unauthorised caller with G of 20 and above |
+//! | `fp.role_rarity` | client fingerprint | −(1 − P(browser)) · log2((k + 1)/(n + 2)) of the JA4 |
+//! | `context.pushed` | context | −3: the server's push came within 60 s before |
+
+mod doubts;
+mod moment;
+
+#[cfg(test)]
+mod tests;
+
+pub use moment::Moment;
+
+use super::client::ClientClass;
+use super::evidence::{Bits, Evidence, Group, Item, Tier, Tiers};
+use super::habit::Habit;
+use super::schedules::Approval;
+use crate::baseline::Baseline;
+use crate::profile::cadence::Reading;
+use crate::time::{Span, Timestamp};
+use serde::Serialize;
+use serde_json::json;
+
+/// Confidence of an alert without endpoint data.
+pub const CONFIDENCE_CAP: f64 = 0.60;
+/// Samples at which confidence is half its cap: the sample a mature baseline cell needs.
+pub const N_HALF: u64 = 20;
+/// A push excuses what comes within this.
+pub const PUSH_WITHIN: Span = Span::from_secs(60);
+/// Rules of analytic AN1191, by ATT&CK's mutable elements.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct An1191 {
+    /// Odd calls without which nothing is judged.
+    pub calls_min: usize,
+    /// Occasions on which they must have come.
+    pub occasions_min: usize,
+    /// ConnectionInterval: bits for a timer from which on calls are regular.
+    pub connection_interval_bits_min: f64,
+}
+
+impl An1191 {
+    /// Three calls on two occasions; 20 bits, which none of 2,250 streams without a timer reached.
+    pub const SHIPPED: An1191 = An1191 {
+        calls_min: 3,
+        occasions_min: 2,
+        connection_interval_bits_min: 20.0,
+    };
+}
+
+/// How many *other* members of the role do what, as of the last closed epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Peers {
+    /// Exist.
+    pub members: u64,
+    /// Use the service with this client.
+    pub pair: u64,
+    /// Have shown any client fingerprint.
+    pub fingerprinted: u64,
+    /// Have shown this one.
+    pub fingerprint: u64,
+}
+
+/// What is judged.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The rules.
+    pub rules: &'a An1191,
+    /// From how many bits on.
+    pub tiers: &'a Tiers,
+    /// The call.
+    pub moment: Moment<'a>,
+    /// The host's role.
+    pub role: &'a str,
+    /// The service, and the customer of a shared one.
+    pub object: &'a str,
+    /// The calls of the same host, object and client, this one included.
+    pub calls: &'a Habit,
+    /// The program that called.
+    pub class: ClientClass,
+    /// Its JA4.
+    pub ja4: Option<&'a str>,
+    /// The role's other members.
+    pub peers: Peers,
+    /// How regular the calls are, where that is known.
+    pub cadence: Option<Reading>,
+    /// Hours by which the host's clock is later than usual.
+    pub shift: i8,
+    /// The last push of a server before the call, where pushes are seen.
+    pub pushed_at: Option<Timestamp>,
+    /// The last sign of a person before the call.
+    pub user_at: Option<Timestamp>,
+}
+
+/// What the judgement is.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// For.
+    pub evidence: Evidence,
+    /// Against.
+    pub against: Vec<Item>,
+    /// How loud.
+    pub tier: Tier,
+    /// What happened, in half a sentence after the host.
+    pub deed: String,
+    /// Odd calls behind it.
+    pub n: u64,
+    /// Samples behind the strongest finding.
+    pub samples: u64,
+    /// What could not be seen, and how much it could have changed.
+    pub missing: Vec<(String, String)>,
+}
+
+/// Judges a case; none where it is nothing to alert on.
+pub fn judge(case: &Case<'_>) -> Option<Verdict> {
+    let odd = case.calls.odd(case.moment.at);
+    let enough = odd.calls >= case.rules.calls_min && odd.occasions >= case.rules.occasions_min;
+    if !enough || !case.moment.is_odd() || case.class.browser() > 0.5 {
+        return None;
+    }
+    let items = [
+        surprise(case),
+        out_of_window(case),
+        off_beat(case),
+        too_much(case),
+        unauthorised(case),
+        pair_rarity(case),
+        cadence(case),
+        fingerprint_rarity(case),
+        pushed(case),
+    ];
+    let evidence = Evidence::weigh(items.into_iter().flatten().collect())?;
+    let tier = case
+        .tiers
+        .tier(evidence.total(), evidence.groups(), false)?;
+    let unauthorised = case.moment.is_unauthorised();
+    let how = match (unauthorised, case.moment.is_off_schedule()) {
+        (true, true) => "unauthorised and outside its usual hours",
+        (true, false) => "unauthorised",
+        (false, true) => "outside its schedule",
+        (false, false) => "other than its schedule says",
+    };
+    Some(Verdict {
+        samples: evidence.first().baseline_n,
+        evidence,
+        against: doubts::against(case),
+        tier,
+        deed: format!("calls {} {how}", case.object),
+        n: odd.calls as u64,
+        missing: doubts::missing(case),
+    })
+}
+
+fn surprise(case: &Case<'_>) -> Option<Item> {
+    let Baseline::Ready(surprise) = case.moment.among.surprise else {
+        return None;
+    };
+    let bits = Bits::calibrated(surprise.p);
+    if !case.moment.is_off_schedule() || bits <= Bits::ZERO {
+        return None;
+    }
+    let round = |x: f64| (x * 10_000.0).round() / 10_000.0;
+    let (share, windows) = (round(surprise.share), case.moment.among.windows);
+    let whose = if surprise.by_peers {
+        "of the role"
+    } else {
+        "of the host"
+    };
+    let item = Item::new("schedule.surprise", Group::Schedule, bits)
+        .observed(json!({"p": round(surprise.p), "share": share, "shift_h": case.shift}))
+        .expected(
+            format!("an hour of the week with p of at least 0.25; {windows} windows learnt"),
+            u64::from(surprise.n),
+        )
+        .why(format!(
+            "calls {whose} to {} come at other hours",
+            case.object
+        ));
+    Some(item)
+}
+
+fn out_of_window(case: &Case<'_>) -> Option<Item> {
+    let Approval::OutOfWindow(schedule) = case.moment.approval else {
+        return None;
+    };
+    let bits = Bits::whole(5);
+    case.moment.is_off_schedule().then(|| {
+        Item::new("schedule.out_of_window", Group::Schedule, bits)
+            .observed(json!({"schedule": schedule.id, "owner": schedule.owner}))
+            .expected(format!("within the hours of schedule {}", schedule.id), 0)
+            .why(format!("schedule {} has other hours", schedule.id))
+    })
+}
+
+fn off_beat(case: &Case<'_>) -> Option<Item> {
+    let (schedule, least) = case.moment.beat()?;
+    let gap = case.moment.among.gap?;
+    case.moment.is_off_beat().then(|| {
+        Item::new("schedule.off_beat", Group::Schedule, Bits::whole(3))
+            .observed(json!({"schedule": schedule.id, "gap_s": gap.as_secs_f64()}))
+            .expected(
+                format!("at least {} s after the last", least.as_secs_f64()),
+                0,
+            )
+            .why(format!("sooner than schedule {} says", schedule.id))
+    })
+}
+
+fn too_much(case: &Case<'_>) -> Option<Item> {
+    let schedule = case.moment.approval.schedule()?;
+    let most = schedule.upload_bytes_max?;
+    case.moment.is_too_much().then(|| {
+        Item::new("schedule.too_much", Group::Volume, Bits::whole(4))
+            .observed(json!({"schedule": schedule.id, "upload_bytes": case.moment.upload_bytes}))
+            .expected(format!("at most {most} B"), 0)
+            .why(format!("more than schedule {} allows", schedule.id))
+    })
+}
+
+fn unauthorised(case: &Case<'_>) -> Option<Item> {
+    let standing = case.moment.standing;
+    let expired = match case.moment.approval {
+        Approval::Expired(schedule) => Some(&schedule.id),
+        _ => None,
+    };
+    let days = u64::from(case.moment.host_days);
+    case.moment.is_unauthorised().then(|| {
+        Item::new(
+            "role.unauthorised",
+            Group::DestinationRarity,
+            Bits::whole(5),
+        )
+        .observed(json!({"standing": standing, "expired_schedule": expired}))
+        .expected("in a schedule, or done by two hosts at least", days)
+        .why(match expired {
+            Some(id) => format!("schedule {id}, which allowed it, has expired"),
+            None => "no schedule allows it, and no other host does it".into(),
+        })
+    })
+}
+
+fn pair_rarity(case: &Case<'_>) -> Option<Item> {
+    let Peers {
+        members: n,
+        pair: k,
+        ..
+    } = case.peers;
+    if n == 0 || case.moment.approval.schedule().is_some() {
+        return None;
+    }
+    let item = Item::new(
+        "role.pair_rarity",
+        Group::DestinationRarity,
+        Bits::rarity(k, n),
+    )
+    .observed(json!({"hosts_role_using": k, "hosts_role": n}))
+    .expected(format!("{k} of {n} peers in 30 d"), n)
+    .why(format!(
+        "{k} of the {n} other hosts of role {} use {} with this client",
+        case.role, case.object
+    ));
+    Some(item)
+}
+
+fn cadence(case: &Case<'_>) -> Option<Item> {
+    let reading = case.cadence?;
+    let regular = reading.bits >= case.rules.connection_interval_bits_min;
+    if !regular || !case.moment.is_unauthorised() {
+        return None;
+    }
+    let fit = reading.fit;
+    let tenth = |x: f64| (x * 10.0).round() / 10.0;
+    let observed = json!({
+        "llr_bits": tenth(reading.bits), "sleep_s": tenth(fit.sleep_s()),
+        "jitter": (fit.jitter() * 100.0).round() / 100.0, "missed": fit.missed, "gaps": fit.n,
+    });
+    let item = Item::new(
+        "timing.cadence",
+        Group::Timing,
+        Bits::new(reading.bits / 4.0),
+    )
+    .observed(observed)
+    .expected("no timer: below 20 bits", u64::from(fit.n))
+    .why(format!("calls come about every {:.0} s", fit.centre_s));
+    Some(item)
+}
+
+fn fingerprint_rarity(case: &Case<'_>) -> Option<Item> {
+    let ja4 = case.ja4?;
+    let Peers {
+        fingerprinted: n,
+        fingerprint: k,
+        ..
+    } = case.peers;
+    let bits = Bits::rarity(k, n).min(Group::ClientFingerprint.cap());
+    let bits = bits.scaled(1.0 - case.class.browser());
+    let item = Item::new("fp.role_rarity", Group::ClientFingerprint, bits)
+        .observed(json!({"ja4": ja4, "hosts_role_showing": k, "browser": case.class.browser()}))
+        .expected(format!("{k} of {n} peers in 30 d"), n)
+        .why(format!(
+            "{k} of the {n} other hosts of the role that use TLS show this client"
+        ));
+    Some(item)
+}
+
+fn pushed(case: &Case<'_>) -> Option<Item> {
+    let ago = case.moment.at - case.pushed_at?;
+    (Span::ZERO <= ago && ago <= PUSH_WITHIN).then(|| {
+        Item::new("context.pushed", Group::Context, Bits::whole(-3))
+            .observed(json!({"push_s_before": ago.as_secs_f64()}))
+            .expected("no push within 60 s before", 0)
+            .why("a push from a server came just before and may have caused it")
+    })
+}

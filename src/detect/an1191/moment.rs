@@ -1,0 +1,93 @@
+//! From a call to whether it is odd: unauthorised, or not as was agreed or learnt.
+//!
+//! Weighs nothing.
+
+use crate::baseline::Standing;
+use crate::baseline::maturity::ACTIVE_DAYS_MIN;
+use crate::detect::evidence::Bits;
+use crate::detect::expectations::Awake;
+use crate::detect::habit::AmongThem;
+use crate::detect::schedules::{Approval, Schedule};
+use crate::time::{Span, Timestamp};
+
+/// A call, before it is known whether it is odd.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// When.
+    pub at: Timestamp,
+    /// What the schedules say.
+    pub approval: Approval<'a>,
+    /// Whether others use the service with this client.
+    pub standing: Standing,
+    /// Days on which the host was active before: a host that is new cannot be unauthorised.
+    pub host_days: u32,
+    /// What it is among the calls before it.
+    pub among: AmongThem,
+    /// When the host was awake.
+    pub awake: Option<Awake>,
+    /// What the call uploaded.
+    pub upload_bytes: u64,
+}
+
+impl<'a> Moment<'a> {
+    /// Whether the call counts as unscheduled or unauthorised.
+    pub fn is_odd(&self) -> bool {
+        self.is_unauthorised() || self.is_off_schedule() || self.is_too_much() || self.is_off_beat()
+    }
+
+    /// Whether nobody agreed to it and no second host does it. Until the site has learnt, nobody
+    /// can tell.
+    pub(super) fn is_unauthorised(&self) -> bool {
+        let agreed = self.approval.schedule().is_some();
+        let usual = matches!(self.standing, Standing::Usual(_));
+        !agreed && !usual && self.host_days >= ACTIVE_DAYS_MIN
+    }
+
+    /// Whether it comes in hours that were neither agreed nor learnt. The hours of a schedule are
+    /// its hours, whatever was learnt.
+    pub(super) fn is_off_schedule(&self) -> bool {
+        let off = match self.approval {
+            Approval::InWindow(_) => false,
+            Approval::OutOfWindow(_) => true,
+            Approval::None | Approval::Expired(_) => {
+                let bits = self.surprise_bits();
+                self.among.window.is_none() && bits.is_some_and(|bits| bits > Bits::ZERO)
+            }
+        };
+        off && !self.is_excused()
+    }
+
+    fn surprise_bits(&self) -> Option<Bits> {
+        let surprise = self.among.surprise.ready()?;
+        Some(Bits::calibrated(surprise.p))
+    }
+
+    /// Whether the host has only just woken.
+    pub(super) fn is_excused(&self) -> bool {
+        self.awake.is_some_and(|awake| awake.is_fresh(self.at))
+    }
+
+    /// The schedule and the least span between its calls.
+    pub(super) fn beat(&self) -> Option<(&'a Schedule, Span)> {
+        let schedule = self.approval.schedule()?;
+        let beat = schedule.beat?;
+        let least = beat
+            .period
+            .as_nanos()
+            .saturating_sub(beat.jitter.as_nanos());
+        Some((schedule, Span::from_nanos(least)))
+    }
+
+    pub(super) fn is_off_beat(&self) -> bool {
+        let least = self.beat().map(|(_, least)| least);
+        least.is_some_and(|least| self.among.gap.is_some_and(|gap| gap < least))
+    }
+
+    pub(super) fn is_too_much(&self) -> bool {
+        let most = self
+            .approval
+            .schedule()
+            .and_then(|schedule| schedule.upload_bytes_max);
+        most.is_some_and(|most| self.upload_bytes > most)
+    }
+}
