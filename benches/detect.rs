@@ -14,7 +14,7 @@ use tapir::detect::evidence::Tiers;
 use tapir::detect::settings::{Role, RoleKind, Rules};
 use tapir::detect::{Engine, Settings};
 use tapir::limits::Limits;
-use tapir::net::{Endpoint, Transport, Uid};
+use tapir::net::{Endpoint, Side, Transport, Uid};
 use tapir::observe::profile::{Exchange, FlowProfile};
 use tapir::observe::{Fact, FlowId, Observation, TlsSession};
 use tapir::profile::cadence::Event;
@@ -59,6 +59,7 @@ fn main() {
     };
     let exchange = |second: i64| {
         Fact::Exchange(Box::new(Exchange {
+            by: Side::Originator,
             at: at(second),
             upload_bytes: 400 + second.unsigned_abs() % 3,
         }))

@@ -6,14 +6,15 @@
 //! sent away.
 
 pub mod admission;
+pub mod age;
 pub mod bounded;
 pub mod conformal;
 pub mod crowd;
 pub mod drift;
 pub mod ech;
-pub mod first_seen;
 pub mod maturity;
 pub mod names;
+pub mod pairs;
 pub mod prevalence;
 pub mod schedule;
 pub mod sketch;
@@ -22,13 +23,14 @@ pub mod volume;
 pub mod windows;
 
 pub use admission::{Admitted, Frequencies};
+pub use age::Age;
 pub use bounded::Bounded;
 pub use conformal::{Conformal, Unusual};
 pub use drift::{Drift, Restart};
 pub use ech::{EchConfigs, EchVerdict};
-pub use first_seen::{Age, FirstSeen, Novelty, Standing};
 pub use maturity::{Baseline, Learning, Maturity};
 pub use names::Names;
+pub use pairs::{Caller, Pairs, Standing};
 pub use prevalence::{Mark, Prevalence, Subject};
 pub use schedule::{Rhythm, Rhythms, Slot, Surprise, Week};
 pub use volume::{Range, Volumes};

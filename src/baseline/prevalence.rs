@@ -34,6 +34,8 @@ pub enum Subject {
     Called(Box<str>),
     /// It held a session of ten minutes or more with this object.
     LongSession(Box<str>),
+    /// A server showed it a certificate of this issuer.
+    Issuer(Box<str>),
 }
 
 /// One member of one role showing one thing.

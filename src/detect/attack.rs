@@ -22,6 +22,12 @@ pub enum Analytic {
     /// Programs that fetch from web services without handling any response.
     #[serde(rename = "AN1601")]
     An1601,
+    /// Programs calling web services unscheduled or unauthorised.
+    #[serde(rename = "AN1191")]
+    An1191,
+    /// Unusual encrypted uploads.
+    #[serde(rename = "AN1415")]
+    An1415,
 }
 
 /// Where an analytic belongs.
@@ -46,6 +52,8 @@ impl Analytic {
             Analytic::An1190 => "AN1190",
             Analytic::An0146 => "AN0146",
             Analytic::An1601 => "AN1601",
+            Analytic::An1191 => "AN1191",
+            Analytic::An1415 => "AN1415",
         }
     }
 
@@ -55,6 +63,8 @@ impl Analytic {
             Analytic::An1190 => "Tapir::AN1190",
             Analytic::An0146 => "Tapir::AN0146",
             Analytic::An1601 => "Tapir::AN1601",
+            Analytic::An1191 => "Tapir::AN1191",
+            Analytic::An1415 => "Tapir::AN1415",
         }
     }
 
@@ -63,20 +73,25 @@ impl Analytic {
     pub fn platform(self) -> &'static str {
         match self {
             Analytic::An1190 => "linux",
-            Analytic::An0146 | Analytic::An1601 => "macos",
+            _ => "macos",
         }
     }
 
     /// Where it belongs.
     pub fn mitre(self) -> Mitre {
         let (technique, detection_strategy) = match self {
-            Analytic::An1190 => ("T1102", "DET0425"),
+            Analytic::An1190 | Analytic::An1191 => ("T1102", "DET0425"),
             Analytic::An0146 => ("T1001", "DET0053"),
             Analytic::An1601 => ("T1102.003", "DET0581"),
+            Analytic::An1415 => ("T1048.002", "DET0512"),
+        };
+        let tactic = match self {
+            Analytic::An1415 => "exfiltration",
+            _ => "command-and-control",
         };
         Mitre {
             technique,
-            tactic: "command-and-control",
+            tactic,
             detection_strategy,
             attack_version: VERSION,
             source: SOURCE,

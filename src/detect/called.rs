@@ -3,6 +3,7 @@
 //! Judges nothing. What is called is the catalogue's service, else the registrable domain of the
 //! name, else the network of the address, so that a service that moves between addresses is one.
 
+use super::an1415::Oddities;
 use super::catalogue::{Match, name_text};
 use super::client::ClientClass;
 use super::settings::Settings;
@@ -15,6 +16,16 @@ use std::net::IpAddr;
 pub const NAME_BYTES_MAX: usize = 253;
 /// Ports of the web: what is called there without a session that could be read counts as the web.
 const WEB_PORTS: [u16; 4] = [80, 443, 8080, 8443];
+
+/// Ports that are for pushes alone: Apple's, and Google's three.
+const PUSH_PORTS: [u16; 4] = [5223, 5228, 5229, 5230];
+/// Domains that are.
+const PUSH_DOMAINS: [&str; 4] = [
+    ".push.apple.com",
+    "mtalk.google.com",
+    "push.services.mozilla.com",
+    ".notify.windows.com",
+];
 
 /// How a flow got its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +67,8 @@ pub struct Called {
     pub exchanges: u32,
     /// Whether it has lasted ten minutes.
     pub long: bool,
+    /// What is odd about the server's certificate, where one was seen.
+    pub oddities: Option<Oddities>,
 }
 
 impl Called {
@@ -80,12 +93,23 @@ impl Called {
             class: ClientClass::UNKNOWN,
             exchanges: 0,
             long: false,
+            oddities: None,
         }
     }
 
     /// Whether the flow is of the web, as far as can be told.
     pub fn is_web(&self, flow: &FlowId) -> bool {
         self.tls || self.http || WEB_PORTS.contains(&flow.responder.port)
+    }
+
+    /// Whether the flow is held for a vendor's pushes: Apple's and Google's by port or name (Apple
+    /// support article 102266; Firebase documentation, FCM ports), Mozilla's and Microsoft's by name.
+    pub fn is_push(&self, flow: &FlowId) -> bool {
+        let named = |name: &BString| {
+            let below = |domain: &&str| name.ends_with(domain.as_bytes());
+            PUSH_DOMAINS.iter().any(|domain| below(domain))
+        };
+        PUSH_PORTS.contains(&flow.responder.port) || self.name.as_ref().is_some_and(named)
     }
 
     /// Its place in the catalogue.

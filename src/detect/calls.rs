@@ -29,6 +29,8 @@ pub struct Calls {
 /// What is kept of one key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Call {
+    /// When it was called first.
+    pub first_at: Timestamp,
     /// The cadence.
     pub tracks: Tracks,
     /// How its requests were answered.
@@ -40,8 +42,9 @@ pub struct Call {
 }
 
 impl Call {
-    fn new(kind: Kind) -> Call {
+    fn new(kind: Kind, first_at: Timestamp) -> Call {
         Call {
+            first_at,
             tracks: Tracks::new(kind),
             replies: Replies::default(),
             told_epoch: None,
@@ -69,7 +72,7 @@ impl Calls {
             self.keys.expire(at + LIFE_BACK);
         }
         let (key, max) = (key.clone(), limits.calls_max);
-        self.keys.touch(seed, key, at, max, || Call::new(kind))
+        self.keys.touch(seed, key, at, max, || Call::new(kind, at))
     }
 
     /// What is kept of the key, which is not seen by that.

@@ -4,19 +4,27 @@
 //! it knows is judged in `judging`.
 
 use super::Alert;
+use super::an1415::Oddities;
 use super::called::{Called, NAME_BYTES_MAX, NamedBy, name_by_certificate};
 use super::calls::Calls;
 use super::client::Kind;
+use super::expectations::Expectations;
+use super::habit::Habit;
+use super::identity;
+use super::judging::Uploads;
+use super::note::Note;
 use super::presence::Presence;
 use super::registry::Registry;
 use super::settings::{Role, Settings};
 use super::site::{Member, Site};
 use super::usage::Usage;
-use crate::baseline::{Bounded, Names};
+use crate::baseline::{Admitted, Bounded, Names};
 use crate::limits::Limits;
-use crate::net::{Transport, Uid};
+use crate::net::{Side, Transport, Uid};
 use crate::observe::profile::Exchange;
-use crate::observe::{DnsTransaction, Fact, FlowId, HttpTransaction, Observation, TlsSession};
+use crate::observe::{
+    Certificate, DnsTransaction, Fact, FlowId, HttpTransaction, Observation, TlsSession,
+};
 use crate::profile::cadence::Event;
 use crate::time::Timestamp;
 use bstr::{BStr, BString};
@@ -33,6 +41,11 @@ pub struct Engine {
     pub(super) presences: Bounded<IpAddr, Presence>,
     pub(super) alerts: Registry,
     pub(super) site: Site,
+    /// When hosts call services, by kind of client.
+    pub(super) habits: Admitted<(IpAddr, Box<str>, Kind), Habit>,
+    pub(super) expectations: Expectations,
+    pub(super) uploads: Uploads,
+    pub(super) notes: Vec<Note>,
 }
 
 /// How many entries of each table had to leave for others.
@@ -46,6 +59,7 @@ pub struct Evictions {
     pub calls: u64,
     /// Exchanges of keys that came too seldom to push out another.
     pub calls_refused: u64,
+    pub uploads: u64,
     pub marks: u64,
     pub volumes: u64,
     pub alerts: u64,
@@ -102,6 +116,8 @@ impl Engine {
     ) {
         let at = observation.at;
         self.site.advance(limits, at);
+        self.close_transfers(settings, limits, at);
+        self.note_missed(settings, limits, at);
         let Some(flow) = &observation.flow else {
             return;
         };
@@ -122,10 +138,31 @@ impl Engine {
             Fact::Profile(profile) if now.is_outbound() => {
                 self.handle_profile(now, profile, alerts);
             }
-            Fact::Exchange(exchange) if now.is_outbound() => self.handle_exchange(now, exchange),
+            Fact::Exchange(exchange) if now.is_outbound() => {
+                alerts.extend(self.handle_exchange(now, exchange));
+            }
+            Fact::Certificate(certificate) if now.is_outbound() => {
+                self.handle_certificate(now, certificate);
+            }
             Fact::Flow(summary) => self.handle_ended(now, summary, alerts),
             // A session brings its certificate's names along; the rest is no evidence.
             _ => {}
+        }
+    }
+
+    /// What the baselines noticed since this was asked last.
+    pub fn take_notes(&mut self) -> Vec<Note> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Calls that a schedule expects and that did not come.
+    fn note_missed(&mut self, settings: &Settings, limits: &Limits, at: Timestamp) {
+        let schedules = &settings.rules().schedules;
+        let presences = &self.presences;
+        let awake = |host| presences.get(&host).and_then(Presence::awake);
+        let max = limits.calls_max;
+        while let Some(missed) = self.expectations.pop_due(schedules, awake, at, max) {
+            self.notes.push(Note::Missed(missed));
         }
     }
 
@@ -139,8 +176,13 @@ impl Engine {
                 .hosts_evicted()
                 .saturating_add(self.presences.evicted()),
             usages: self.usages.evicted(),
-            calls: self.calls.evicted(),
-            calls_refused: self.calls.refused(),
+            calls: self
+                .calls
+                .evicted()
+                .saturating_add(self.habits.evicted())
+                .saturating_add(self.expectations.evicted()),
+            calls_refused: self.calls.refused().saturating_add(self.habits.refused()),
+            uploads: self.uploads.evicted(),
             marks: self.site.marks_evicted(),
             volumes: self.site.volumes_refused(),
             alerts: self.alerts.evicted(),
@@ -162,6 +204,9 @@ impl Engine {
             return;
         };
         let (client, max) = (now.host(), now.limits.dns_memory_max);
+        if let Some(presence) = self.presences.get_mut(&client) {
+            presence.handle_sight(now.at);
+        }
         for (addr, ttl) in &dns.addresses {
             self.names
                 .learn(client, *addr, BStr::new(query), *ttl, now.at, max);
@@ -184,7 +229,11 @@ impl Engine {
             ja4: tls.ja4.clone(),
             class: clients.classify(ja4, tls.hello.as_ref(), &tls.client_alpn),
             exchanges: before.as_ref().map_or(0, |before| before.exchanges),
-            long: before.is_some_and(|before| before.long),
+            long: before.as_ref().is_some_and(|before| before.long),
+            oddities: before
+                .and_then(|before| before.oddities)
+                .or(tls.sni_matches_cert.map(|_| Oddities::default()))
+                .map(|odd| odd.in_session(tls)),
             ..Called::new(settings, flow, named)
         };
         self.keep_open(now, called);
@@ -215,12 +264,49 @@ impl Engine {
         self.keep_open(now, called);
     }
 
-    fn handle_exchange(&mut self, now: Now<'_>, exchange: &Exchange) {
+    fn handle_exchange(&mut self, now: Now<'_>, exchange: &Exchange) -> Option<Alert> {
         let mut called = self.take_open(now);
-        called.exchanges = called.exchanges.saturating_add(1);
-        if called.is_web(now.flow) {
-            self.count_event(now, &called, exchange.at, Some(exchange.upload_bytes));
+        let Exchange {
+            at,
+            by,
+            upload_bytes,
+        } = *exchange;
+        let mut alert = None;
+        match by {
+            Side::Responder if called.is_push(now.flow) => self.handle_push(now.host(), at),
+            Side::Responder => {}
+            Side::Originator => {
+                called.exchanges = called.exchanges.saturating_add(1);
+                if called.is_web(now.flow) {
+                    self.count_event(now, &called, at, Some(upload_bytes));
+                    alert = self.judge_call(now, &called, at, upload_bytes);
+                }
+            }
         }
+        self.keep_open(now, called);
+        alert
+    }
+
+    /// A server pushed: what the host does next may be no habit of its own.
+    fn handle_push(&mut self, host: IpAddr, at: Timestamp) {
+        if let Some(presence) = self.presences.get_mut(&host) {
+            presence.pushed_at = Some(at);
+        }
+    }
+
+    /// What is odd about the certificate of a server.
+    fn handle_certificate(&mut self, now: Now<'_>, certificate: &Certificate) {
+        if !certificate.host_cert || certificate.client_cert {
+            return;
+        }
+        let issuer = identity::digest([&*certificate.issuer]);
+        let known = self.site.handle_issuer(now.limits, now.host(), &issuer);
+        let mut called = self.take_open(now);
+        let other_name = called.oddities.is_some_and(|odd| odd.other_name);
+        called.oddities = Some(Oddities {
+            other_name,
+            ..Oddities::of_certificate(certificate, known)
+        });
         self.keep_open(now, called);
     }
 
@@ -234,6 +320,7 @@ impl Engine {
     ) {
         let (host, kind) = (now.host(), called.class.kind());
         let mut presence = self.presences.remove(&host).unwrap_or_default();
+        presence.handle_sight(at);
         if kind == Kind::Browser {
             presence.handle_browsing(at, &called.object);
         }

@@ -51,6 +51,48 @@ pub struct Finding {
     pub flows: Vec<Uid>,
 }
 
+/// What a judgement is, before it is known whose it is.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// For.
+    pub evidence: Evidence,
+    /// Against.
+    pub against: Vec<Item>,
+    /// How loud.
+    pub tier: Tier,
+    /// What happened, in half a sentence after the host.
+    pub deed: String,
+    /// Calls or flows behind it.
+    pub n: u64,
+    /// Samples behind the strongest finding.
+    pub samples: u64,
+    /// What could not be seen.
+    pub missing: Vec<Missing>,
+}
+
+impl Verdict {
+    /// The finding of an analytic, with what to do next and the flows behind it.
+    pub fn finding(
+        self,
+        (analytic, confidence): (Analytic, Confidence),
+        triage: Vec<String>,
+        flows: Vec<Uid>,
+    ) -> Finding {
+        Finding {
+            analytic,
+            evidence: self.evidence,
+            against: self.against,
+            tier: self.tier,
+            deed: self.deed,
+            n: self.n,
+            confidence,
+            missing: self.missing,
+            triage,
+            flows,
+        }
+    }
+}
+
 /// What could not be seen.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Missing {

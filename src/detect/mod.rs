@@ -29,6 +29,7 @@ pub mod finding;
 pub mod habit;
 mod identity;
 mod judging;
+pub mod note;
 mod presence;
 pub mod rarity;
 mod registry;

@@ -4,17 +4,23 @@
 //! closed epoch. Bounded by `baseline_keys_max` hosts and marks, and [`VOLUMES_MAX`] histograms.
 
 use super::an1190::Peers;
+use super::an1191;
+use super::an1415::Cell;
 use super::answers::Answers;
 use super::durations::Durations;
 use super::identity;
 use super::rarity::Others;
-use crate::baseline::{Bounded, Mark, Prevalence, Range, Subject, Volumes};
+use crate::baseline::{
+    Bounded, Caller, Conformal, Mark, Pairs, Prevalence, Range, Rhythm, Rhythms, Subject, Volumes,
+};
 use crate::limits::Limits;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+/// The name under which a mark is the whole site's; no role is called so.
+const SITE: &str = "";
 /// Things that one host can mark in one epoch: a host that changes its fingerprint with every flow
 /// must not push others out of the baseline. A browser's host shows tens of services and
 /// fingerprints.
@@ -23,6 +29,8 @@ const HOST_MARKS_MAX: usize = 64;
 const HOST_CALLED_MAX: u16 = 1024;
 /// Histograms of upload: roles times services, of at most 2.5 kB each.
 const VOLUMES_MAX: usize = 4096;
+/// When roles call services: roles times services, of at most 4 kB each.
+const RHYTHMS_MAX: usize = 4096;
 
 /// What is known of the site's hosts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -36,6 +44,10 @@ pub struct Site {
     answers: Answers,
     durations: Durations,
     volumes: Volumes,
+    pairs: Pairs,
+    rhythms: Rhythms,
+    /// How much hosts upload in one transfer.
+    pub sizes: Conformal<IpAddr, Cell>,
     /// Of the last closed epoch, once an alert asked for it.
     baseline_hash: Option<Box<str>>,
 }
@@ -71,6 +83,22 @@ pub struct Use<'a> {
     pub ja4: Option<&'a str>,
 }
 
+impl<'a> Member<'a> {
+    fn caller(&self) -> Caller<'_, IpAddr> {
+        Caller {
+            host: &self.host,
+            role: self.role,
+        }
+    }
+}
+
+impl<'a> Use<'a> {
+    /// The client, as pairs name it.
+    pub fn client(&self) -> &'a str {
+        self.ja4.unwrap_or("-")
+    }
+}
+
 impl Site {
     /// Closes the epochs that are over at `at`.
     pub fn advance(&mut self, limits: &Limits, at: Timestamp) {
@@ -84,6 +112,9 @@ impl Site {
             self.answers.close_epoch(before, hour, max);
             self.durations.close_epoch(hour);
             self.volumes.close_epoch(before, hour, VOLUMES_MAX);
+            self.pairs.close_epoch(hour, max);
+            self.rhythms.close_epoch(RHYTHMS_MAX);
+            self.sizes.close_epoch(before, hour);
             self.baseline_hash = None;
             self.epoch = Some(hour);
         }
@@ -201,6 +232,63 @@ impl Site {
         }
     }
 
+    /// A member called a service of the catalogue, or what a schedule names, as it may; `counted`
+    /// says whether the call counted in the host's own hours.
+    pub fn learn_habit(
+        &mut self,
+        limits: &Limits,
+        member: Member<'_>,
+        used: Use<'_>,
+        at: Timestamp,
+        counted: bool,
+    ) {
+        if counted {
+            let (role, object) = (member.role, used.object);
+            self.rhythms.handle_event(role, object, at, RHYTHMS_MAX);
+        }
+        let pair = (used.object, used.client());
+        self.pairs
+            .record(member.caller(), pair, at, limits.baseline_keys_max);
+    }
+
+    /// When the role calls the object.
+    pub fn rhythm(&self, role: &str, object: &str) -> Option<&Rhythm> {
+        self.rhythms.of(role, object)
+    }
+
+    /// Who calls which service with which client.
+    pub fn pairs(&self) -> &Pairs {
+        &self.pairs
+    }
+
+    /// What the other members of the role do, as AN1191 asks.
+    pub fn peers_of_pair(&self, member: Member<'_>, used: Use<'_>) -> an1191::Peers {
+        let others = self.others(member, used);
+        an1191::Peers {
+            members: others.members,
+            pair: self
+                .pairs
+                .others(member.caller(), used.object, used.client()),
+            fingerprinted: others.fingerprinted,
+            fingerprint: others.fingerprint,
+        }
+    }
+
+    /// On how many earlier days the host was active.
+    pub fn days_before(&self, host: IpAddr) -> u32 {
+        self.hosts.get(&host).map_or(0, |host| host.days_before)
+    }
+
+    /// A server showed a member a certificate of `issuer`; whether another host was shown one
+    /// before.
+    pub fn handle_issuer(&mut self, limits: &Limits, host: IpAddr, issuer: &str) -> bool {
+        let subject = Subject::Issuer(issuer.into());
+        let known = self.called.others(SITE, subject.clone(), host) > 0;
+        let mark = Mark::new(SITE, subject, host);
+        self.called.record(mark, limits.baseline_keys_max);
+        known
+    }
+
     /// What the other members of the role do.
     pub fn others(&self, member: Member<'_>, used: Use<'_>) -> Others {
         let count = |of: &Prevalence, subject| of.others(member.role, subject, member.host);
@@ -266,6 +354,7 @@ impl Site {
         self.hosts
             .evicted()
             .saturating_add(self.durations.evicted())
+            .saturating_add(self.sizes.evicted())
     }
 
     /// Marks that had to leave for others.
@@ -274,10 +363,13 @@ impl Site {
             .evicted()
             .saturating_add(self.called.evicted())
             .saturating_add(self.answers.evicted())
+            .saturating_add(self.pairs.evicted())
     }
 
     /// Histograms, or flows of one, that had no room.
     pub fn volumes_refused(&self) -> u64 {
-        self.volumes.refused()
+        self.volumes
+            .refused()
+            .saturating_add(self.rhythms.refused())
     }
 }

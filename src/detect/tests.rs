@@ -4,7 +4,7 @@ use super::evidence::{Bits, Evidence, Group, Item, Tier, Tiers};
 use super::settings::{Role, RoleKind, Rules};
 use super::*;
 use crate::limits::Limits;
-use crate::net::{Endpoint, Transport, Uid};
+use crate::net::{Endpoint, Side, Transport, Uid};
 use crate::observe::profile::{Exchange, FlowProfile, SideProfile};
 use crate::observe::*;
 use crate::time::{Span, Timestamp};
@@ -15,6 +15,7 @@ use std::sync::LazyLock;
 mod cadence;
 mod replies;
 mod sessions;
+mod unscheduled;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
@@ -221,6 +222,7 @@ fn observe_shaped(network: u8, calls: &[(Call, FlowProfile)]) -> Vec<Observation
         let end = call.at + profile.age.as_secs_f64() as i64;
         let exchange = Exchange {
             at: flow.first_at,
+            by: Side::Originator,
             upload_bytes: profile.sides[0].application_bytes,
         };
         [
@@ -703,6 +705,11 @@ fn any_observation() -> impl Strategy<Value = Observation> {
             1 => Fact::Tls(Box::new(session(&call))),
             2 => Fact::Exchange(Box::new(Exchange {
                 at: flow.first_at,
+                by: if small == 0 {
+                    Side::Responder
+                } else {
+                    Side::Originator
+                },
                 upload_bytes: bytes,
             })),
             3 => Fact::Profile(Box::new(FlowProfile {

@@ -108,11 +108,13 @@ pub struct First {
 }
 
 /// The beginning of an exchange: the originator spoke after at least two seconds, or three round
-/// trips, of silence. Cadences are made of these.
+/// trips, of silence. Cadences are made of these. Where the responder spoke so, it is a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exchange {
     /// When it began.
     pub at: Timestamp,
+    /// Who began it.
+    pub by: Side,
     /// Application bytes that the originator sent until it was answered.
     pub upload_bytes: u64,
 }

@@ -86,6 +86,11 @@ impl Detector {
             &observation,
             &mut alerts,
         );
+        for note in self.engine.take_notes() {
+            let mut row = NoticeRow::new(at, None, note.name(), note.message().into());
+            row.src = Some(note.host());
+            put(at, Line::Row(Record::Notice(Box::new(row))));
+        }
         if let Some(row) = self.proxies.row(settings, &observation) {
             put(at, Line::Row(Record::Tunnel(row)));
         }

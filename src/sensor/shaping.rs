@@ -108,8 +108,17 @@ impl Shaping {
     }
 
     fn tell_begun(&mut self, id: FlowId, put: &mut impl FnMut(FlowId, Fact)) {
-        for Begun { at, upload_bytes } in self.begun.drain(..) {
-            let exchange = Exchange { at, upload_bytes };
+        for Begun {
+            at,
+            by,
+            upload_bytes,
+        } in self.begun.drain(..)
+        {
+            let exchange = Exchange {
+                at,
+                by,
+                upload_bytes,
+            };
             put(id, Fact::Exchange(Box::new(exchange)));
         }
     }
@@ -197,6 +206,7 @@ pub fn finish(entry: &mut Entry<Inspection>, mut put: impl FnMut(FlowId, Fact)) 
         (Some(shape), _) => shape.finish(),
         (None, Opening::Datagram(at, Side::Originator, len)) => Some(Begun {
             at,
+            by: Side::Originator,
             upload_bytes: u64::from(len),
         }),
         (None, _) => None,

@@ -1,7 +1,6 @@
 use super::*;
 use crate::baseline::admission::{AGE_AFTER, places};
 use crate::baseline::crowd::{Crowds, FEW_MAX};
-use crate::baseline::first_seen::Caller;
 use crate::time::Span;
 
 const HOUR: i64 = 3600;
@@ -11,106 +10,37 @@ fn caller(host: &u32) -> Caller<'_, u32> {
     Caller { host, role: "macs" }
 }
 
-/// Host 1 has called one destination for twenty days.
-fn settled() -> FirstSeen<u32> {
-    let mut seen = FirstSeen::default();
-    for n in 0..40 {
-        seen.handle_call(caller(&1), "old.example", at(n * DAY / 2), (1000, 0));
-    }
-    seen
-}
-
 #[test]
 fn a_destination_is_new_for_a_day_then_for_a_week() {
-    let mut seen = settled();
-    seen.handle_call(caller(&1), "new.example", at(20 * DAY), (1000, 0));
-    let age = |name: &str, t| seen.ask(caller(&1), name, at(t)).host.ready();
-    assert_eq!(age("never.example", 20 * DAY), Some(Age::Day));
     for (after, expected) in [
+        (-5, Age::Day),
         (DAY, Age::Day),
         (DAY + 1, Age::Week),
         (7 * DAY, Age::Week),
         (7 * DAY + 1, Age::Old),
     ] {
-        assert_eq!(
-            age("new.example", 20 * DAY + after),
-            Some(expected),
-            "{after}"
-        );
+        assert_eq!(Age::of(Span::from_secs(after)), expected, "{after}");
     }
-    assert_eq!(age("old.example", 20 * DAY), Some(Age::Old));
-    assert_eq!(Age::of(Span::from_secs(-5)), Age::Day);
-}
-
-#[test]
-fn nothing_is_new_to_a_host_that_is_new_itself() {
-    let mut seen = FirstSeen::default();
-    for n in 0..4 {
-        (0..10).for_each(|i| {
-            seen.handle_call(caller(&1), "a.example", at(n * DAY + i), (1000, 0));
-        });
-    }
-    let host = seen.ask(caller(&1), "b.example", at(4 * DAY)).host;
-    assert!(
-        matches!(host, Baseline::Learning(l) if l.active_days == 4),
-        "{host:?}"
-    );
-    assert!(
-        seen.ask(caller(&2), "b.example", at(4 * DAY))
-            .host
-            .ready()
-            .is_none()
-    );
-}
-
-#[test]
-fn role_and_site_are_read_as_of_the_last_closed_epoch() {
-    let mut seen = settled();
-    (2..5).for_each(|host| {
-        seen.handle_call(
-            caller(&host),
-            "new.example",
-            at(20 * DAY + i64::from(host)),
-            (1000, 0),
-        );
-    });
-    let other = Caller {
-        host: &9,
-        role: "servers",
-    };
-    seen.handle_call(other, "new.example", at(20 * DAY - 5), (1000, 0));
-    let before = seen.ask(caller(&1), "new.example", at(20 * DAY + 60));
-    assert_eq!((before.role_first_at, before.role_others), (None, 0));
-    seen.close_epoch(20 * 24 + 1, 1000);
-    let after = seen.ask(caller(&1), "new.example", at(20 * DAY + HOUR));
-    assert_eq!(after.role_first_at, Some(at(20 * DAY + 2)));
-    assert_eq!(after.site_first_at, Some(at(20 * DAY - 5)));
-    assert_eq!((after.role_others, after.site_others), (3, 4));
-    assert_eq!(
-        seen.ask(caller(&2), "new.example", at(20 * DAY + HOUR))
-            .role_others,
-        2
-    );
 }
 
 #[test]
 fn one_host_alone_makes_no_pair_usual() {
-    let mut seen = FirstSeen::default();
-    (0..500).for_each(|n| seen.handle_pair(caller(&1u32), "drive", "go", at(n * HOUR), 1000));
+    let mut seen = Pairs::default();
+    (0..500).for_each(|n| seen.record(caller(&1u32), ("drive", "go"), at(n * HOUR), 1000));
     assert_eq!(seen.standing("drive", "go"), Standing::Unknown);
     seen.close_epoch(501, 1000);
     assert_eq!(seen.standing("drive", "go"), Standing::Pending);
-    seen.handle_pair(caller(&2), "drive", "go", at(501 * HOUR), 1000);
+    seen.record(caller(&2), ("drive", "go"), at(501 * HOUR), 1000);
     assert_eq!(seen.standing("drive", "go"), Standing::Pending);
     seen.close_epoch(502, 1000);
     assert_eq!(seen.standing("drive", "go"), Standing::Usual(2));
-    assert_eq!(seen.pair_others(caller(&1), "drive", "go"), 1);
-    assert_eq!(seen.pair_others(caller(&9), "drive", "go"), 2);
+    assert_eq!(seen.others(caller(&1), "drive", "go"), 1);
+    assert_eq!(seen.others(caller(&9), "drive", "go"), 2);
     let other = Caller {
         host: &9,
         role: "servers",
     };
-    assert_eq!(seen.pair_others(other, "drive", "go"), 0);
+    assert_eq!(seen.others(other, "drive", "go"), 0);
     assert_eq!(seen.standing("drive", "curl"), Standing::Unknown);
     seen.close_epoch(502 + 30 * 24, 1000);
     assert_eq!(
@@ -209,12 +139,10 @@ proptest! {
     fn crowds_stay_small_and_all_of_it_can_be_saved(
         hosts in proptest::collection::vec((any::<u32>(), any::<i64>()), 0..120),
     ) {
-        let mut seen = FirstSeen::default();
+        let mut seen = Pairs::default();
         for (host, t) in &hosts {
             let t = Timestamp::from_nanos(*t);
-            seen.handle_call(caller(&(host % 50)), "a.example", t, (16, 0));
-            seen.handle_pair(caller(&(host % 50)), "a", "b", t, 16);
-            seen.ask(caller(&(host % 50)), "b.example", t);
+            seen.record(caller(&(host % 50)), ("a", "b"), t, 16);
             seen.close_epoch(t.hour(), 16);
         }
         saved(&seen);

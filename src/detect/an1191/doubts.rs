@@ -3,6 +3,7 @@
 use super::Case;
 use crate::baseline::Baseline;
 use crate::detect::evidence::{Bits, Group, Item};
+use crate::detect::finding::Missing;
 use crate::time::Span;
 use serde_json::json;
 
@@ -10,7 +11,7 @@ use serde_json::json;
 const USER_WITHIN: Span = Span::from_secs(600);
 
 /// What could not be seen, and how much it could have changed.
-pub fn missing(case: &Case<'_>) -> Vec<(String, String)> {
+pub fn missing(case: &Case<'_>) -> Vec<Missing> {
     let process = case
         .moment
         .approval
@@ -18,20 +19,20 @@ pub fn missing(case: &Case<'_>) -> Vec<(String, String)> {
         .and_then(|schedule| schedule.process.as_ref());
     let process = process.map(|process| format!(" (the schedule says {process})"));
     let process = process.unwrap_or_default();
-    let mut missing = vec![(
+    let mut missing = vec![Missing::new(
         format!("endpoint agent: process, parent and ProcessSignature{process}"),
-        "could move the sum by −6…+12 bits".to_owned(),
+        "could move the sum by −6…+12 bits",
     )];
     if case.cadence.is_none() {
-        missing.push((
-            "ConnectionInterval: too few calls to tell a timer".into(),
-            "could add up to 12 bits".into(),
+        missing.push(Missing::new(
+            "ConnectionInterval: too few calls to tell a timer",
+            "could add up to 12 bits",
         ));
     }
     if let Baseline::Learning(so_far) = case.moment.among.surprise {
-        missing.push((
+        missing.push(Missing::new(
             format!("usual hours: {} of 20 samples seen", so_far.samples.min(20)),
-            "could add up to 6 bits".into(),
+            "could add up to 6 bits",
         ));
     }
     missing

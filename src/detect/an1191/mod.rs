@@ -36,8 +36,10 @@ mod tests;
 
 pub use moment::Moment;
 
+use super::attack::Analytic;
 use super::client::ClientClass;
-use super::evidence::{Bits, Evidence, Group, Item, Tier, Tiers};
+use super::evidence::{Bits, Evidence, Group, Item, Tiers};
+use super::finding::{Confidence, Finding, Grounds, Scene, Verdict};
 use super::habit::Habit;
 use super::schedules::Approval;
 use crate::baseline::Baseline;
@@ -116,23 +118,32 @@ pub struct Case<'a> {
     pub user_at: Option<Timestamp>,
 }
 
-/// What the judgement is.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    /// For.
-    pub evidence: Evidence,
-    /// Against.
-    pub against: Vec<Item>,
-    /// How loud.
-    pub tier: Tier,
-    /// What happened, in half a sentence after the host.
-    pub deed: String,
-    /// Odd calls behind it.
-    pub n: u64,
-    /// Samples behind the strongest finding.
-    pub samples: u64,
-    /// What could not be seen, and how much it could have changed.
-    pub missing: Vec<(String, String)>,
+impl Case<'_> {
+    /// The verdict of this case as an alert tells it.
+    pub fn finding(&self, scene: &Scene<'_>, verdict: Verdict) -> Finding {
+        let grounds = Grounds {
+            cap: CONFIDENCE_CAP,
+            n: verdict.samples,
+            of: verdict.evidence.first().id,
+            n_half: N_HALF,
+            missed: 0,
+            seen: 0,
+        };
+        let from = scene.flow.originator;
+        let (addr, port, object) = (from.addr, from.port, self.object);
+        let triage = vec![
+            format!("identify the process: osquery process_open_sockets for {addr} port {port}"),
+            format!("look at launch agents, launch daemons and timers that call {object}"),
+            "ask the owner of the host whether the calls were agreed to, and by whom".into(),
+            "if approved, write a schedule (owner, hours, expiry) or an allow entry".into(),
+        ];
+        let flows = self.calls.odd_flows(self.moment.at);
+        verdict.finding(
+            (Analytic::An1191, Confidence::new(scene, grounds)),
+            triage,
+            flows,
+        )
+    }
 }
 
 /// Judges a case; none where it is nothing to alert on.

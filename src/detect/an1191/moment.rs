@@ -5,8 +5,8 @@
 use crate::baseline::Standing;
 use crate::baseline::maturity::ACTIVE_DAYS_MIN;
 use crate::detect::evidence::Bits;
-use crate::detect::expectations::Awake;
 use crate::detect::habit::AmongThem;
+use crate::detect::presence::Awake;
 use crate::detect::schedules::{Approval, Schedule};
 use crate::time::{Span, Timestamp};
 

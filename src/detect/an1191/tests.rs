@@ -1,6 +1,7 @@
 use super::*;
 use crate::baseline::Standing;
-use crate::detect::expectations::Presence;
+use crate::detect::evidence::Tier;
+use crate::detect::presence::Presence;
 use crate::detect::schedules::tests::{DAY, HOUR, MONDAY, at, backup, call, tool};
 use crate::detect::schedules::{Beat, Schedule, Schedules};
 use crate::net::Uid;
@@ -65,7 +66,7 @@ impl Scene {
             standing: self.standing,
             host_days: self.host_days,
             among: self.calls.among(call.at, self.shift, None),
-            awake: self.presence.of(call.host),
+            awake: self.presence.awake(),
             upload_bytes: self.upload_bytes,
         }
     }
@@ -229,9 +230,8 @@ fn a_host_that_just_woke_may_do_what_it_slept_through() {
     let night = |woke_ago: i64| {
         let mut scene = Scene::new(office());
         scene.standing = Standing::Usual(3);
-        let host = call(0).host;
-        scene.presence.handle_sight(host, at(NIGHT - DAY), 10);
-        scene.presence.handle_sight(host, at(NIGHT - woke_ago), 10);
+        scene.presence.handle_sight(at(NIGHT - DAY));
+        scene.presence.handle_sight(at(NIGHT - woke_ago));
         scene.moment(NIGHT).is_odd()
     };
     assert!(!night(1800));

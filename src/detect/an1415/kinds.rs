@@ -3,7 +3,7 @@
 //! Judges nothing.
 
 use crate::baseline::{Age, Baseline};
-use crate::detect::client::{Class, ClientClass};
+use crate::detect::client::{ClientClass, Kind};
 use crate::detect::evidence::Bits;
 use crate::observe::{Certificate, TlsSession};
 use crate::time::Span;
@@ -12,15 +12,6 @@ use serde::{Deserialize, Serialize};
 /// A certificate that is valid for longer is odd: public ones have been shorter since 2018 (825
 /// days, CA/Browser Forum ballot 193).
 const VALIDITY_MAX: Span = Span::from_secs(730 * 86_400);
-
-/// Kinds of client that upload alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-enum Kind {
-    Browser,
-    Application,
-    Tool,
-    Unknown,
-}
 
 /// Uploads that are compared with each other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -35,18 +26,18 @@ impl Cell {
     /// unknown age is an old one.
     pub fn new(age: Baseline<Age>, class: ClientClass, busy: bool) -> Cell {
         let age = age.ready().unwrap_or(Age::Old);
-        let kind = match class {
-            class if class.is_mostly(Class::Browser) => Kind::Browser,
-            class if class.is_mostly(Class::NativeApp) => Kind::Application,
-            class if class.is_mostly(Class::ToolOrLibrary) => Kind::Tool,
-            _ => Kind::Unknown,
-        };
+        let kind = class.kind();
         Cell { age, kind, busy }
     }
 
     /// Every cell: what a host's baseline is restarted with.
     pub fn all() -> impl Iterator<Item = Cell> {
-        let kinds = [Kind::Browser, Kind::Application, Kind::Tool, Kind::Unknown];
+        let kinds = [
+            Kind::Browser,
+            Kind::NativeApp,
+            Kind::ToolOrLibrary,
+            Kind::Unknown,
+        ];
         [Age::Day, Age::Week, Age::Old]
             .into_iter()
             .flat_map(move |age| {

@@ -30,12 +30,14 @@ mod tests;
 
 pub use kinds::{Cell, Oddities};
 
+use super::attack::Analytic;
 use super::client::ClientClass;
 use super::evidence::{Bits, Evidence, Group, Item, Tier, Tiers};
+use super::finding::{Confidence, Finding, Grounds, Missing, Scene, Verdict};
 use super::schedules::Approval;
 use super::transfers::Transfer;
 use crate::baseline::conformal::Unusual;
-use crate::baseline::{Age, Baseline, Novelty};
+use crate::baseline::{Age, Baseline};
 use serde::Serialize;
 use serde_json::json;
 
@@ -89,8 +91,11 @@ pub struct Case<'a> {
     pub object: &'a str,
     /// How unusual its size is.
     pub unusual: Baseline<Unusual>,
-    /// How new the destination is.
-    pub novelty: Novelty,
+    /// How new the destination is to the host; what is new cannot be told of a host that is new
+    /// itself.
+    pub age: Baseline<Age>,
+    /// Other members of the role that call it, as of the last closed epoch.
+    pub callers: u64,
     /// Other members of the role, as of the last closed epoch.
     pub members: u64,
     /// The program that uploaded.
@@ -105,11 +110,11 @@ pub struct Case<'a> {
 
 impl Case<'_> {
     fn is_new(&self) -> bool {
-        matches!(self.novelty.host, Baseline::Ready(Age::Day | Age::Week))
+        matches!(self.age, Baseline::Ready(Age::Day | Age::Week))
     }
 
     fn is_rare(&self) -> bool {
-        let share = (self.novelty.role_others as f64 + 1.0) / (self.members as f64 + 2.0);
+        let share = (self.callers as f64 + 1.0) / (self.members as f64 + 2.0);
         self.members > 0 && share <= RARE_MAX
     }
 
@@ -139,23 +144,33 @@ impl Case<'_> {
     }
 }
 
-/// What the judgement is.
-#[derive(Clone, Debug)]
-pub struct Verdict {
-    /// For.
-    pub evidence: Evidence,
-    /// Against.
-    pub against: Vec<Item>,
-    /// How loud.
-    pub tier: Tier,
-    /// What happened, in half a sentence after the host.
-    pub deed: String,
-    /// Flows behind it.
-    pub n: u64,
-    /// Samples behind the strongest finding.
-    pub samples: u64,
-    /// What could not be seen, and how much it could have changed.
-    pub missing: Vec<(String, String)>,
+impl Case<'_> {
+    /// The verdict of this case as an alert tells it.
+    pub fn finding(&self, scene: &Scene<'_>, verdict: Verdict) -> Finding {
+        let grounds = Grounds {
+            cap: CONFIDENCE_CAP,
+            n: verdict.samples,
+            of: verdict.evidence.first().id,
+            n_half: N_HALF,
+            missed: 0,
+            seen: 0,
+        };
+        let from = scene.flow.originator;
+        let (addr, port, object) = (from.addr, from.port, self.object);
+        let triage = vec![
+            format!("identify the process: osquery process_open_sockets for {addr} port {port}"),
+            format!("on {addr}, look for archives that were made before, about as large"),
+            format!("ask the owner of the host what went to {object}"),
+            "if approved, write a schedule (owner, hours, upload) or an allow entry".into(),
+        ];
+        let parts = self.transfer.parts().iter();
+        let flows = parts.map(|part| part.uid).collect();
+        verdict.finding(
+            (Analytic::An1415, Confidence::new(scene, grounds)),
+            triage,
+            flows,
+        )
+    }
 }
 
 /// Judges a case; none where it is nothing to alert on.
@@ -201,22 +216,22 @@ pub fn judge(case: &Case<'_>) -> Option<Verdict> {
     })
 }
 
-fn missing(case: &Case<'_>) -> Vec<(String, String)> {
+fn missing(case: &Case<'_>) -> Vec<Missing> {
     let places = case.rules.file_sensitivity_context.join(", ");
-    let mut missing = vec![(
+    let mut missing = vec![Missing::new(
         format!("endpoint agent: the process, and files read or packed before (as in {places})"),
-        "could move the sum by −6…+12 bits".to_owned(),
+        "could move the sum by −6…+12 bits",
     )];
     if case.oddities.is_none() {
-        missing.push((
-            "server certificate: encrypted in TLS 1.3, or not seen".into(),
-            "could add up to 4 bits".into(),
+        missing.push(Missing::new(
+            "server certificate: encrypted in TLS 1.3, or not seen",
+            "could add up to 4 bits",
         ));
     }
     if let Baseline::Learning(so_far) = case.unusual {
-        missing.push((
+        missing.push(Missing::new(
             format!("usual size: {} of 20 samples seen", so_far.samples.min(20)),
-            "could add up to 10 bits".into(),
+            "could add up to 10 bits",
         ));
     }
     missing
@@ -254,7 +269,7 @@ fn threshold(case: &Case<'_>) -> Option<Item> {
 }
 
 fn new(case: &Case<'_>) -> Option<Item> {
-    let Baseline::Ready(age @ (Age::Day | Age::Week)) = case.novelty.host else {
+    let Baseline::Ready(age @ (Age::Day | Age::Week)) = case.age else {
         return None;
     };
     let (bits, span) = match age {
@@ -279,7 +294,7 @@ fn new(case: &Case<'_>) -> Option<Item> {
 }
 
 fn rare(case: &Case<'_>) -> Option<Item> {
-    let (k, n) = (case.novelty.role_others, case.members);
+    let (k, n) = (case.callers, case.members);
     let bits = Bits::rarity(k, n).scaled(0.5).min(Bits::whole(3));
     case.is_rare().then(|| {
         Item::new("destination.rare", Group::DestinationRarity, bits)
@@ -354,8 +369,8 @@ fn against(case: &Case<'_>) -> Vec<Item> {
                 .why("such sizes are usual here, though above the threshold"),
         );
     }
-    if case.novelty.role_others > 0 {
-        let (k, n) = (case.novelty.role_others, case.members);
+    if case.callers > 0 {
+        let (k, n) = (case.callers, case.members);
         against.push(
             Item::new("role.used_by_peers", Group::DestinationRarity, Bits::ZERO)
                 .observed(json!({"hosts_role_using": k, "hosts_role": n}))

@@ -20,10 +20,15 @@ fn transfer(up: u64, parts: u64, open: bool) -> Transfer {
             uid: Uid::from_words(1, n),
             up: up / parts,
             down: up / parts / 100,
-            missed: 0,
             open,
         };
-        transfers.handle_part(host, "x", part, at(n as i64), 10);
+        transfers.handle_part(
+            host,
+            "x",
+            (Cell::all().next().unwrap(), part),
+            at(n as i64),
+            10,
+        );
     }
     transfers.get(host, "x").unwrap().clone()
 }
@@ -43,22 +48,13 @@ fn learning<T>() -> Baseline<T> {
     Baseline::Learning(Learning::default())
 }
 
-fn novelty(host: Baseline<Age>) -> Novelty {
-    Novelty {
-        host,
-        role_first_at: None,
-        site_first_at: None,
-        role_others: 0,
-        site_others: 0,
-    }
-}
-
 /// A tool uploads to a destination that is new to the host; the role is too small to call it rare.
 struct Scene {
     rules: An1415,
     transfer: Transfer,
     unusual: Baseline<Unusual>,
-    novelty: Novelty,
+    age: Baseline<Age>,
+    callers: u64,
     members: u64,
     class: ClientClass,
     oddities: Option<Oddities>,
@@ -71,7 +67,8 @@ impl Scene {
             rules: An1415::shipped(),
             transfer: transfer(up, 1, false),
             unusual: size(p),
-            novelty: novelty(Baseline::Ready(Age::Day)),
+            age: Baseline::Ready(Age::Day),
+            callers: 0,
             members: 2,
             class: tool(),
             oddities: None,
@@ -86,7 +83,8 @@ impl Scene {
             transfer: &self.transfer,
             object: "files.example.com",
             unusual: self.unusual,
-            novelty: self.novelty,
+            age: self.age,
+            callers: self.callers,
             members: self.members,
             class: self.class,
             oddities: self.oddities,
@@ -126,7 +124,7 @@ fn a_large_upload_of_a_tool_to_a_new_destination_is_alerted_on() {
         verdict
             .missing
             .iter()
-            .any(|(what, _)| what.contains("~/Documents"))
+            .any(|missing| missing.component.contains("~/Documents"))
     );
 }
 
@@ -167,7 +165,7 @@ fn something_about_it_must_be_strange() {
     let plain = || {
         let mut scene = Scene::new(500 * MB, 1e-6);
         scene.class = ClientClass::UNKNOWN;
-        scene.novelty = novelty(Baseline::Ready(Age::Old));
+        scene.age = Baseline::Ready(Age::Old);
         scene
     };
     assert!(
@@ -175,12 +173,12 @@ fn something_about_it_must_be_strange() {
         "an old destination, no tool, no certificate"
     );
     let mut new = plain();
-    new.novelty = novelty(Baseline::Ready(Age::Week));
+    new.age = Baseline::Ready(Age::Week);
     assert!(new.judge().is_some());
     let mut rare = plain();
     rare.members = 18;
     assert!(rare.judge().is_some(), "1 in 20 is rare");
-    rare.novelty.role_others = 2;
+    rare.callers = 2;
     assert!(rare.judge().is_none(), "3 in 20 is not");
     let mut odd = plain();
     odd.oddities = Some(Oddities {
@@ -189,7 +187,7 @@ fn something_about_it_must_be_strange() {
     });
     assert!(odd.judge().is_some());
     let mut unknown = plain();
-    unknown.novelty = novelty(learning());
+    unknown.age = learning();
     assert!(
         unknown.judge().is_none(),
         "what is new to a new host cannot be told"
@@ -341,7 +339,7 @@ proptest! {
         let judge = |up, p| {
             let mut scene = Scene::new(up, p);
             scene.members = members >> 1;
-            scene.novelty.role_others = others >> 1;
+            scene.callers = others >> 1;
             scene.judge().map_or(0.0, |verdict| verdict.evidence.total().as_f64())
         };
         prop_assert!(judge(up, p) <= judge(up.saturating_add(more), p / 2.0));

@@ -1,93 +1,22 @@
-//! From calls that are agreed to, to those that did not come, and from silence to sleep.
+//! From calls that are agreed to, to those that did not come.
 //!
 //! A host is watched under a schedule from its first call on. Due is the end of the window and the
 //! schedule's tolerance; what did not come is told as of that moment. A host that was silent all
 //! through a window slept, and owes nothing for it; one that woke late has thirty minutes. Bounded
-//! by `max` pairs of schedule and host, and `max` hosts.
+//! by `max` pairs of schedule and host.
 
 #[cfg(test)]
 mod tests;
 
+use super::presence::{Awake, GRACE};
 use super::schedules::{Schedules, Window};
 use crate::baseline::Bounded;
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
-/// A host from which nothing came for so long was asleep. By design.
-pub const SLEEP: Span = Span::from_secs(1800);
-/// What a host that woke does within this is not off its schedule: what it slept through is done
-/// now. By design.
-pub const GRACE: Span = Span::from_secs(1800);
 /// Windows in a row without a call, after which the host is no longer watched: the job was removed.
 const MISSES_MAX: u8 = 3;
-
-/// When hosts were awake.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Presence {
-    hosts: Bounded<IpAddr, Awake>,
-}
-
-/// Since when a host is awake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Awake {
-    /// The last moment it was seen before it slept; none where it was never seen asleep.
-    pub slept_from: Option<Timestamp>,
-    /// When it woke, or was seen first.
-    pub woke_at: Timestamp,
-    /// When it was seen last.
-    pub last_at: Timestamp,
-}
-
-impl Awake {
-    /// Whether the host slept through (part of) something at `from` and has only just woken at
-    /// `at`.
-    pub fn excuses(&self, from: Timestamp, at: Timestamp) -> bool {
-        let slept = self
-            .slept_from
-            .is_some_and(|slept| slept <= from && from <= self.woke_at);
-        slept && self.is_fresh(at)
-    }
-
-    /// Whether the host was seen between `from` and `to`.
-    fn was_seen(&self, from: Timestamp, to: Timestamp) -> bool {
-        let slept = self.slept_from.is_some_and(|slept| slept < from) && self.woke_at > to;
-        self.last_at >= from && !slept
-    }
-
-    /// Whether the host slept and has only just woken at `at`.
-    pub fn is_fresh(&self, at: Timestamp) -> bool {
-        self.slept_from.is_some() && at >= self.woke_at && at - self.woke_at <= GRACE
-    }
-}
-
-impl Presence {
-    /// Something came from `host`.
-    pub fn handle_sight(&mut self, host: IpAddr, at: Timestamp, max: usize) {
-        let fresh = Awake {
-            slept_from: None,
-            woke_at: at,
-            last_at: at,
-        };
-        let mut awake = self.hosts.remove(&host).unwrap_or(fresh);
-        if at - awake.last_at >= SLEEP {
-            awake.slept_from = Some(awake.last_at);
-            awake.woke_at = at;
-        }
-        awake.last_at = awake.last_at.max(at);
-        self.hosts.insert(host, awake.last_at, awake, max);
-    }
-
-    /// When `host` was awake.
-    pub fn of(&self, host: IpAddr) -> Option<Awake> {
-        self.hosts.get(&host).copied()
-    }
-
-    /// Hosts that had to leave for others.
-    pub fn evicted(&self) -> u64 {
-        self.hosts.evicted()
-    }
-}
 
 /// The calls that are expected, by schedule and host, ranked by when they are due.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -102,7 +31,7 @@ struct Watch {
 }
 
 /// A call that did not come.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missed {
     /// When it was due.
     pub at: Timestamp,
@@ -162,15 +91,14 @@ impl Expectations {
     pub fn pop_due(
         &mut self,
         schedules: &Schedules,
-        presence: &Presence,
+        awake: impl Fn(IpAddr) -> Option<Awake>,
         clock: Timestamp,
         max: usize,
     ) -> Option<Missed> {
         while self.deadline().is_some_and(|due| due <= clock) {
             let (due, key, watch) = self.watches.pop_first()?;
-            let awake = presence.of(key.1);
             let seen = |awake: &Awake| awake.was_seen(watch.window.from, due);
-            let Some(awake) = awake.filter(seen) else {
+            let Some(awake) = awake(key.1).filter(seen) else {
                 self.watch(schedules, key, watch.window.from, watch.misses, max);
                 continue;
             };

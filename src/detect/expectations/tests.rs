@@ -6,7 +6,7 @@ use proptest::prelude::*;
 /// A host on which time passes.
 struct Site {
     schedules: Schedules,
-    presence: Presence,
+    awake: Option<Awake>,
     expectations: Expectations,
     host: IpAddr,
 }
@@ -15,7 +15,7 @@ impl Site {
     fn new(schedule: Schedule) -> Site {
         Site {
             schedules: Schedules(vec![schedule]),
-            presence: Presence::default(),
+            awake: None,
             expectations: Expectations::default(),
             host: "10.0.0.7".parse().unwrap(),
         }
@@ -28,7 +28,8 @@ impl Site {
     }
 
     fn seen(&mut self, t: i64) {
-        self.presence.handle_sight(self.host, at(t), 10);
+        let awake = self.awake.get_or_insert_with(|| Awake::since(at(t)));
+        awake.handle_sight(at(t));
     }
 
     /// Seen every ten minutes.
@@ -39,7 +40,7 @@ impl Site {
     fn due(&mut self, clock: i64) -> Option<(i64, u8)> {
         let missed = self
             .expectations
-            .pop_due(&self.schedules, &self.presence, at(clock), 10)?;
+            .pop_due(&self.schedules, |_| self.awake, at(clock), 10)?;
         Some((missed.at.as_nanos() / 1_000_000_000, missed.misses))
     }
 }
@@ -132,18 +133,13 @@ fn thirty_minutes_of_silence_are_sleep_and_excuse_what_follows_for_thirty() {
     let mut site = Site::new(backup());
     site.seen(0);
     site.seen(1799);
-    let awake = |site: &Site| site.presence.of(site.host).unwrap();
+    let awake = |site: &Site| site.awake.unwrap();
     assert!(!awake(&site).is_fresh(at(1799)));
     site.seen(1799 + 1800);
     let woke = 1799 + 1800;
     for (after, fresh) in [(-1, false), (0, true), (1800, true), (1801, false)] {
         assert_eq!(awake(&site).is_fresh(at(woke + after)), fresh, "{after}");
     }
-    assert!(awake(&site).excuses(at(2000), at(woke)));
-    assert!(
-        !awake(&site).excuses(at(1000), at(woke)),
-        "it was awake then"
-    );
 }
 
 proptest! {
@@ -155,12 +151,8 @@ proptest! {
         let mut t = MONDAY;
         for (step, passed) in steps {
             t += passed;
-            let (saved, presence) = (
-                postcard::to_stdvec(&site.expectations).unwrap(),
-                postcard::to_stdvec(&site.presence).unwrap(),
-            );
+            let saved = postcard::to_stdvec(&site.expectations).unwrap();
             site.expectations = postcard::from_bytes(&saved).unwrap();
-            site.presence = postcard::from_bytes(&presence).unwrap();
             while let Some((due, misses)) = site.due(t) {
                 prop_assert!(due <= t && misses <= MISSES_MAX);
             }

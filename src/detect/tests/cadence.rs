@@ -224,6 +224,7 @@ fn a_long_flow_to_a_service_is_judged_at_its_check_points() {
     let exchange = |at| {
         let at = Timestamp::from_parts(call.at + at, 0);
         Fact::Exchange(Box::new(Exchange {
+            by: Side::Originator,
             at,
             upload_bytes: 9,
         }))

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod tests;
 
+use super::an1415::Cell;
 use crate::baseline::Bounded;
 use crate::net::Uid;
 use crate::time::{Span, Timestamp};
@@ -29,8 +30,6 @@ pub struct Part {
     pub up: u64,
     /// Application bytes from it.
     pub down: u64,
-    /// Bytes of either that were never seen.
-    pub missed: u64,
     /// Whether it goes on.
     pub open: bool,
 }
@@ -40,15 +39,18 @@ pub struct Part {
 pub struct Transfer {
     /// When its first flow was told.
     pub first_at: Timestamp,
+    /// What it is compared with.
+    pub cell: Cell,
     parts: Vec<Part>,
     /// Whether it was alerted on: it teaches nothing.
     alerted: bool,
 }
 
 impl Transfer {
-    fn new(at: Timestamp) -> Transfer {
+    fn new(at: Timestamp, cell: Cell) -> Transfer {
         Transfer {
             first_at: at,
+            cell,
             parts: Vec::new(),
             alerted: false,
         }
@@ -71,13 +73,6 @@ impl Transfer {
         self.parts
             .iter()
             .fold(0, |sum, part| sum.saturating_add(part.down))
-    }
-
-    /// Bytes that were never seen.
-    pub fn missed(&self) -> u64 {
-        self.parts
-            .iter()
-            .fold(0, |sum, part| sum.saturating_add(part.missed))
     }
 
     /// Whether a flow of it goes on.
@@ -114,6 +109,8 @@ pub struct Over {
     pub object: Box<str>,
     /// When it began.
     pub first_at: Timestamp,
+    /// What it is compared with.
+    pub cell: Cell,
     /// How much.
     pub up: u64,
 }
@@ -125,12 +122,12 @@ pub struct Transfers {
 }
 
 impl Transfers {
-    /// A flow of `host` to `object` has sent `part` by `at`, or in all; what was over before it.
+    /// A flow of `host` to `object`, which compares with `cell`, has sent `part` by `at`, or in all; what was over before it.
     pub fn handle_part(
         &mut self,
         host: IpAddr,
         object: &str,
-        part: Part,
+        (cell, part): (Cell, Part),
         at: Timestamp,
         max: usize,
     ) -> Option<Over> {
@@ -138,8 +135,8 @@ impl Transfers {
         let known = self.going.remove(&key);
         let (over, mut transfer) = match known {
             Some(known) if known.takes(part.uid, at) => (None, known),
-            Some(known) => (over(&key, &known), Transfer::new(at)),
-            None => (None, Transfer::new(at)),
+            Some(known) => (over(&key, &known), Transfer::new(at, cell)),
+            None => (None, Transfer::new(at, cell)),
         };
         transfer.put(part);
         let over_at = transfer.over_at(at);
@@ -187,6 +184,7 @@ fn over(key: &(IpAddr, Box<str>), transfer: &Transfer) -> Option<Over> {
         host: key.0,
         object: key.1.clone(),
         first_at: transfer.first_at,
+        cell: transfer.cell,
         up: transfer.up(),
     })
 }

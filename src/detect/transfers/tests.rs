@@ -11,13 +11,16 @@ fn part(n: u32, up: u64, open: bool) -> Part {
         uid: Uid::from_words(n, 0),
         up,
         down: 10,
-        missed: 1,
         open,
     }
 }
 
+fn cell() -> Cell {
+    Cell::all().next().unwrap()
+}
+
 fn put(transfers: &mut Transfers, t: i64, part: Part) -> Option<Over> {
-    transfers.handle_part(host(), "x", part, at(t), 10)
+    transfers.handle_part(host(), "x", (cell(), part), at(t), 10)
 }
 
 #[test]
@@ -30,10 +33,7 @@ fn ten_flows_within_thirty_minutes_are_one_transfer() {
         );
     }
     let transfer = transfers.get(host(), "x").unwrap();
-    assert_eq!(
-        (transfer.up(), transfer.down(), transfer.missed()),
-        (1000, 100, 10)
-    );
+    assert_eq!((transfer.up(), transfer.down()), (1000, 100));
     assert_eq!(transfer.parts().len(), PARTS_MAX);
     let over = put(&mut transfers, 1800, part(10, 7, false)).unwrap();
     assert_eq!((over.up, over.first_at), (1000, at(0)));
@@ -94,8 +94,8 @@ proptest! {
             let mut back: Transfers = postcard::from_bytes(&saved).unwrap();
             prop_assert_eq!(back.pop_over(at(t)), transfers.pop_over(at(t)));
             let object = if n % 2 == 0 { "a" } else { "b" };
-            let one = transfers.handle_part(host(), object, part(n, up, open), at(t), 4);
-            let other = back.handle_part(host(), object, part(n, up, open), at(t), 4);
+            let one = transfers.handle_part(host(), object, (cell(), part(n, up, open)), at(t), 4);
+            let other = back.handle_part(host(), object, (cell(), part(n, up, open)), at(t), 4);
             prop_assert_eq!(one, other);
             prop_assert_eq!(&back, &transfers);
         }

@@ -201,7 +201,7 @@ const EVENT_IDLE: Span = Span::from_secs(2);
 const EVENT_IDLE_ROUND_TRIPS: i64 = 3;
 
 /// The events that cadences are made of: the originator speaks after at least two seconds, or three
-/// round trips, of silence.
+/// round trips, of silence. The responder may speak so too: a push.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Events {
     last_at: Option<Timestamp>,
@@ -213,6 +213,8 @@ pub struct Events {
 pub struct Begun {
     /// When it began.
     pub at: Timestamp,
+    /// Who began it.
+    pub by: Side,
     /// Application bytes of the originator.
     pub upload_bytes: u64,
 }
@@ -229,10 +231,17 @@ impl Events {
         let round_trips = rtt.unwrap_or_default().as_nanos();
         let idle = Span::from_nanos(round_trips.saturating_mul(EVENT_IDLE_ROUND_TRIPS));
         let idle = idle.max(EVENT_IDLE);
+        let greets = self.last_at.is_none();
         let silent = self.last_at.is_none_or(|last_at| at - last_at >= idle);
         self.last_at = Some(at);
         if side == Side::Responder {
-            return self.open.take();
+            let pushed = silent && !greets;
+            let push = pushed.then_some(Begun {
+                at,
+                by: Side::Responder,
+                upload_bytes: 0,
+            });
+            return self.open.take().or(push);
         }
         let over = if silent { self.open.take() } else { None };
         match &mut self.open {
@@ -240,6 +249,7 @@ impl Events {
             None if silent => {
                 self.open = Some(Begun {
                     at,
+                    by: Side::Originator,
                     upload_bytes: bytes,
                 });
             }

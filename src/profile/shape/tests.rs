@@ -348,14 +348,19 @@ fn events_begin_after_silence_and_are_told_when_answered() {
         (60_000, Originator, 70),
         (120_000, Originator, 80),
         (120_100, Responder, 5),
+        (200_000, Responder, 90),
+        (200_100, Responder, 90),
     ] {
         told.extend(events.handle(at(millis * 1000), side, bytes, rtt));
     }
-    let begun = |millis: i64, upload_bytes| Begun {
+    let begun = |millis: i64, by, upload_bytes| Begun {
         at: at(millis * 1000),
+        by,
         upload_bytes,
     };
-    assert_eq!(told, [begun(0, 150), begun(60_000, 70), begun(120_000, 80)]);
+    let own = |millis, upload_bytes| begun(millis, Originator, upload_bytes);
+    let push = begun(200_000, Responder, 0);
+    assert_eq!(told, [own(0, 150), own(60_000, 70), own(120_000, 80), push]);
     assert_eq!(events.finish(), None);
 }
 

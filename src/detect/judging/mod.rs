@@ -2,29 +2,37 @@
 //!
 //! What was alerted on teaches the baseline nothing.
 
-use super::Alert;
-use super::alert::Occasion;
-use super::an1190::{self, Case};
-use super::attack::Analytic;
-use super::called::Called;
-use super::catalogue::Match;
-use super::engine::{Engine, Now};
-use super::finding::{Finding, Scene};
-use super::registry::AlertKey;
-use super::site::Use;
-use super::usage::{Usage, UsedFlow};
-use super::{allow, an0146, an1601};
+use crate::detect::Alert;
+use crate::detect::alert::Occasion;
+use crate::detect::an1190::{self, Case};
+use crate::detect::attack::Analytic;
+use crate::detect::called::Called;
+use crate::detect::catalogue::Match;
+use crate::detect::engine::{Engine, Now};
+use crate::detect::finding::{Finding, Scene};
+use crate::detect::registry::AlertKey;
+use crate::detect::site::Use;
+use crate::detect::usage::{Usage, UsedFlow};
+use crate::detect::{allow, an0146, an1601};
+
 use crate::baseline::Subject;
 use crate::net::{Side, Transport};
 use crate::observe::FlowSummary;
 use crate::observe::profile::FlowProfile;
 use crate::time::Span;
 
+mod unscheduled;
+mod uploads;
+
+pub use uploads::Uploads;
+
+/// Datagrams to this port are QUIC, as far as can be told.
+const HTTPS: u16 = 443;
 /// A session of this length is a long one for those who compare with it.
 const LONG: Span = Span::from_secs(600);
 
 impl Called {
-    fn used(&self) -> Use<'_> {
+    pub(super) fn used(&self) -> Use<'_> {
         Use {
             object: &self.object,
             ja4: self.ja4.as_deref(),
@@ -76,7 +84,9 @@ impl Engine {
             return;
         }
         if called.exchanges == 0 && called.is_web(now.flow) {
-            self.count_event(now, &called, now.flow.first_at, None);
+            let first_at = now.flow.first_at;
+            self.count_event(now, &called, first_at, None);
+            alerts.extend(self.judge_call(now, &called, first_at, 0));
         }
         if called.is_web(now.flow) {
             self.learn_call(now, &called);
@@ -155,6 +165,10 @@ impl Engine {
                 true => self.judge_use_so_far(now, &called, profile, alerts),
                 false => alerts.extend(self.judge_replies(now, &called, profile)),
             }
+        }
+        let sealed = called.tls || profile.tls || !is_tcp && now.flow.responder.port == HTTPS;
+        if answered && sealed {
+            alerts.extend(self.judge_upload(now, &called, profile));
         }
         self.keep_open(now, called);
     }

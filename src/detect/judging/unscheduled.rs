@@ -1,0 +1,85 @@
+//! AN1191: from a call to whether it keeps to what was agreed or learnt.
+
+use crate::detect::Alert;
+use crate::detect::an1191::{self, Case, Moment};
+use crate::detect::attack::Analytic;
+use crate::detect::called::Called;
+use crate::detect::client::Kind;
+use crate::detect::engine::{Engine, Now};
+use crate::detect::schedules::{Approval, Call};
+use crate::time::Timestamp;
+
+impl Engine {
+    /// Judges and learns a call that began at `at`. Asked are calls of the catalogue's services and
+    /// of what a schedule names; people who browse keep no hours.
+    pub(in crate::detect) fn judge_call(
+        &mut self,
+        now: Now<'_>,
+        called: &Called,
+        at: Timestamp,
+        upload_bytes: u64,
+    ) -> Option<Alert> {
+        let (host, member, used) = (now.host(), now.member(), called.used());
+        let (role, object) = (member.role, &*called.object);
+        let (rules, kind) = (now.settings.rules(), called.class.kind());
+        let approval = rules.schedules.approval(&Call {
+            at,
+            host,
+            role,
+            name: called.name.as_ref().map(|name| name.as_slice()),
+            class: called.class,
+        });
+        let known = called.lookup(now.settings).is_some() || approval != Approval::None;
+        if kind == Kind::Browser || !known {
+            return None;
+        }
+        let (max, seed) = (now.limits.calls_max, now.settings.seed());
+        if let Some(schedule) = approval.schedule() {
+            self.expectations
+                .handle_call(&rules.schedules, &schedule.id, host, at, max);
+        }
+        let key = (host, called.object.clone(), kind);
+        let habit = self.habits.touch(seed, key, at, max, Default::default)?;
+        let presence = self.presences.get(&host);
+        let shift = presence.map_or(0, |presence| presence.shift());
+        let moment = Moment {
+            at,
+            approval,
+            standing: self.site.pairs().standing(object, used.client()),
+            host_days: self.site.days_before(host),
+            among: habit.among(at, shift, self.site.rhythm(role, object)),
+            awake: presence.and_then(|presence| presence.awake()),
+            upload_bytes,
+        };
+        if moment.is_odd() {
+            habit.handle_odd(at, now.flow.uid);
+        }
+        let case = Case {
+            rules: &rules.an1191,
+            tiers: now.settings.tiers(),
+            moment,
+            role,
+            object,
+            calls: habit,
+            class: called.class,
+            ja4: called.ja4.as_deref(),
+            peers: self.site.peers_of_pair(member, used),
+            cadence: self
+                .calls
+                .timing(&(host, called.object.clone()), kind)
+                .reading,
+            shift,
+            pushed_at: presence.and_then(|presence| presence.pushed_at),
+            user_at: presence.and_then(|presence| presence.browsed_at()),
+        };
+        let scene = now.scene(called);
+        let finding = an1191::judge(&case).map(|verdict| case.finding(&scene, verdict));
+        habit.handle_call(at);
+        let alert_key = now.key(Analytic::An1191, called);
+        if finding.is_none() && !self.alerts.is_raised(&alert_key) {
+            let counted = habit.learn(at);
+            self.site.learn_habit(now.limits, member, used, at, counted);
+        }
+        self.raise(now, &scene, alert_key, finding?)
+    }
+}
