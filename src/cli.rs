@@ -60,8 +60,14 @@ pub struct Common {
 #[derive(Debug, Args)]
 pub struct ReplayArgs {
     /// Captures, in order, as one run
-    #[arg(required = true, value_name = "CAPTURE")]
+    #[arg(required_unless_present = "zeek_logs", value_name = "CAPTURE")]
     pub captures: Vec<PathBuf>,
+    /// Feed the detector with Zeek's logs in this folder instead of captures (conn, ssl, http, dns,
+    /// x509, quic, and Tapir's profile; TSV or JSON, plain, .gz or .zst, rotated names too); may be
+    /// given again, the folders are read as one
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["captures", "filter", "workers", "dedup"])]
+    #[arg(conflicts_with = "ignore_checksums")]
+    pub zeek_logs: Vec<PathBuf>,
     /// What replay and run share.
     #[command(flatten)]
     pub common: Common,

@@ -1,6 +1,7 @@
 //! From sources to sinks: the ways to run, each one loop over the same core.
 
 pub mod engine;
+pub mod from_logs;
 pub mod live;
 pub mod output;
 pub mod progress;
