@@ -6,6 +6,7 @@ use clap::Parser;
 use serde::Serialize;
 use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 use tapir::capture::CaptureError;
@@ -14,6 +15,7 @@ use tapir::config;
 use tapir::detect::Alert;
 use tapir::run::from_logs::{self, FromLogs};
 use tapir::run::replay::Replay;
+use tapir::run::saving::State;
 use tapir::run::summary::Summary;
 use tapir::sensor::settings::Settings;
 
@@ -40,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
-    let settings = settings(&args.common)?;
+    let (settings, _) = settings(&args.common)?;
     if !args.zeek_logs.is_empty() {
         return replay_logs(args, &settings);
     }
@@ -51,8 +53,9 @@ fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
         workers: workers(args.common.workers),
         filter: args.common.filter,
     };
+    let state = state(args.common.state.as_deref(), &settings)?;
     let started = Instant::now();
-    let replayed = replay.run(settings)?;
+    let replayed = replay.run_from(settings, state)?;
     for damage in &replayed.damaged {
         eprintln!("tapir: {damage}");
     }
@@ -114,8 +117,10 @@ fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         workers: workers(args.common.workers),
         filter: args.common.filter.clone(),
     };
+    let (settings, state_dir) = settings(&args.common)?;
+    let state = state(args.common.state.or(state_dir).as_deref(), &settings)?;
     let started = Instant::now();
-    let watched = live.run(settings(&args.common)?)?;
+    let watched = live.run(settings, state)?;
     let took = started.elapsed();
     let summary =
         Summary::new(&watched.outcome, 0, took, &live.log_dir).with_drops(watched.dropped);
@@ -150,16 +155,26 @@ fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// The configuration, with what the command line says on top.
-fn settings(common: &Common) -> anyhow::Result<Settings> {
+/// The saved state in `dir`, where one is named; says what is to be known of it.
+fn state(dir: Option<&Path>, settings: &Settings) -> anyhow::Result<Option<State>> {
+    let state = dir.map(|dir| State::open(dir, settings)).transpose()?;
+    if let Some(note) = state.as_ref().and_then(|state| state.note.as_ref()) {
+        eprintln!("tapir: {note}");
+    }
+    Ok(state)
+}
+
+/// The configuration, with what the command line says on top, and its folder for the state.
+fn settings(common: &Common) -> anyhow::Result<(Settings, Option<PathBuf>)> {
     let file = match &common.config {
         Some(path) => config::File::load(path)?,
         None => config::File::default(),
     };
+    let state_dir = file.sensor.state_dir.clone();
     let mut settings = file.resolve()?;
     settings.ignore_checksums |= common.ignore_checksums;
     settings.dedup = common.dedup.map_or(settings.dedup, Into::into);
-    Ok(settings)
+    Ok((settings, state_dir))
 }
 
 /// One thread reads and one judges; the other cores own flows.
