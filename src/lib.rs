@@ -19,12 +19,14 @@
 //! | [`detect`] | observations | evidence in bits, alerts |
 //! | [`record`] | observations and alerts | rows |
 //! | [`sink`] | rows | log files |
+//! | [`store`] | a sensor's state | one file, and back |
+//! | [`zeeklogs`] | Zeek's logs, in place of packets | observations |
 //!
-//! The core (everything but [`capture`], [`sink`], [`run`], [`config`] and [`cli`]) is one function
-//! of frames, ticks, settings and the state it began with. [`sensor::Sensor`] is that function on
-//! one thread; [`run`] also runs it on several. What happens to a flow happens in one of 64 shards;
-//! what needs to see everything happens in one detector, which reads what spans hosts as of the
-//! last closed hour.
+//! The core (everything but [`capture`], [`zeeklogs`], [`sink`], [`store`], [`run`], [`config`] and
+//! [`cli`]) is one function of frames, ticks, settings and the state it began with.
+//! [`sensor::Sensor`] is that function on one thread; [`run`] also runs it on several. What happens
+//! to a flow happens in one of 64 shards; what needs to see everything happens in one detector,
+//! which reads what spans hosts as of the last closed hour.
 //!
 //! # Invariants
 //!
@@ -61,5 +63,7 @@ pub mod run;
 pub mod scenario;
 pub mod sensor;
 pub mod sink;
+pub mod store;
 pub mod time;
 pub mod weird;
+pub mod zeeklogs;

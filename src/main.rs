@@ -3,14 +3,19 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout, clippy::print_stderr)] // The shell.
 
 use clap::Parser;
-use std::fmt::Write as _;
+use serde::Serialize;
+use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 use tapir::capture::CaptureError;
 use tapir::cli::{Cli, Command, Common, ReplayArgs, RunArgs, ScenarioArgs};
 use tapir::config;
+use tapir::detect::Alert;
+use tapir::run::from_logs::{self, FromLogs};
 use tapir::run::replay::Replay;
+use tapir::run::saving::State;
 use tapir::run::summary::Summary;
 use tapir::sensor::settings::Settings;
 
@@ -37,7 +42,10 @@ fn main() -> ExitCode {
 }
 
 fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
-    let settings = settings(&args.common)?;
+    let (settings, _) = settings(&args.common)?;
+    if !args.zeek_logs.is_empty() {
+        return replay_logs(args, &settings);
+    }
     let replay = Replay {
         captures: args.captures,
         log_dir: args.common.log_dir,
@@ -45,28 +53,60 @@ fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
         workers: workers(args.common.workers),
         filter: args.common.filter,
     };
+    let state = state(args.common.state.as_deref(), &settings)?;
     let started = Instant::now();
-    let replayed = replay.run(settings)?;
+    let replayed = replay.run_from(settings, state)?;
     for damage in &replayed.damaged {
         eprintln!("tapir: {damage}");
     }
     let took = started.elapsed();
     let summary = Summary::new(&replayed.outcome, replayed.filtered, took, &replay.log_dir);
-    let mut text = String::new();
-    match args.json_summary {
-        true => text = serde_json::to_string(&summary)? + "\n",
-        false => {
-            write!(text, "{summary}")?;
-            for alert in &replayed.outcome.told.alerts {
-                writeln!(text, "\n{alert}")?;
-            }
-        }
-    }
-    print(&text)?;
+    tell(&summary, args.json_summary, &replayed.outcome.told.alerts)?;
     Ok(match replayed.damaged.is_empty() {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(3),
     })
+}
+
+/// The detector alone, over logs.
+fn replay_logs(args: ReplayArgs, settings: &Settings) -> anyhow::Result<ExitCode> {
+    let from_logs = FromLogs {
+        folders: args.zeek_logs,
+        log_dir: args.common.log_dir,
+        format: args.common.format.into(),
+    };
+    let started = Instant::now();
+    let read = from_logs.run(settings)?;
+    let faults = &read.faults;
+    for fault in &faults.told {
+        eprintln!("tapir: {fault}");
+    }
+    let untold = faults.count.saturating_sub(faults.told.len() as u64);
+    if untold > 0 {
+        eprintln!("tapir: and {untold} more of the kind");
+    }
+    let took = started.elapsed();
+    let summary = from_logs::Summary::new(&read, took, &from_logs.log_dir);
+    tell(&summary, args.json_summary, &read.told.alerts)?;
+    Ok(match faults.is_any_lost() {
+        true => ExitCode::from(3),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// Prints the closing table and the alerts, or the table as JSON.
+fn tell(summary: &(impl Serialize + Display), json: bool, alerts: &[Alert]) -> anyhow::Result<()> {
+    let mut text = String::new();
+    match json {
+        true => text = serde_json::to_string(summary)? + "\n",
+        false => {
+            write!(text, "{summary}")?;
+            for alert in alerts {
+                writeln!(text, "\n{alert}")?;
+            }
+        }
+    }
+    Ok(print(&text)?)
 }
 
 fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
@@ -77,8 +117,10 @@ fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
         workers: workers(args.common.workers),
         filter: args.common.filter.clone(),
     };
+    let (settings, state_dir) = settings(&args.common)?;
+    let state = state(args.common.state.or(state_dir).as_deref(), &settings)?;
     let started = Instant::now();
-    let watched = live.run(settings(&args.common)?)?;
+    let watched = live.run(settings, state)?;
     let took = started.elapsed();
     let summary =
         Summary::new(&watched.outcome, 0, took, &live.log_dir).with_drops(watched.dropped);
@@ -113,16 +155,26 @@ fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// The configuration, with what the command line says on top.
-fn settings(common: &Common) -> anyhow::Result<Settings> {
+/// The saved state in `dir`, where one is named; says what is to be known of it.
+fn state(dir: Option<&Path>, settings: &Settings) -> anyhow::Result<Option<State>> {
+    let state = dir.map(|dir| State::open(dir, settings)).transpose()?;
+    if let Some(note) = state.as_ref().and_then(|state| state.note.as_ref()) {
+        eprintln!("tapir: {note}");
+    }
+    Ok(state)
+}
+
+/// The configuration, with what the command line says on top, and its folder for the state.
+fn settings(common: &Common) -> anyhow::Result<(Settings, Option<PathBuf>)> {
     let file = match &common.config {
         Some(path) => config::File::load(path)?,
         None => config::File::default(),
     };
+    let state_dir = file.sensor.state_dir.clone();
     let mut settings = file.resolve()?;
     settings.ignore_checksums |= common.ignore_checksums;
     settings.dedup = common.dedup.map_or(settings.dedup, Into::into);
-    Ok(settings)
+    Ok((settings, state_dir))
 }
 
 /// One thread reads and one judges; the other cores own flows.

@@ -196,6 +196,37 @@ impl Uid {
     pub const fn from_words(high: u32, low: u64) -> Uid {
         Uid(high, low)
     }
+
+    /// The uid that is shown as `text`; none where no uid is.
+    ///
+    /// Where the first word ends is not written. Of several ways to cut, any gives the same text,
+    /// so the first is taken.
+    pub fn parse(text: &[u8]) -> Option<Uid> {
+        let digits = text.strip_prefix(b"C")?;
+        (1..digits.len()).find_map(|at| {
+            let (high, low) = digits.split_at(at);
+            let high = u32::try_from(base62(high)?).ok()?;
+            Some(Uid(high, base62(low)?))
+        })
+    }
+}
+
+/// The number whose digits in base 62 these are, least significant first; none where they are not
+/// as [`Uid`] writes them.
+fn base62(digits: &[u8]) -> Option<u64> {
+    // A last zero would not have been written, unless it is the only digit.
+    if digits.len() > 1 && digits.ends_with(b"0") {
+        return None;
+    }
+    digits.iter().rev().try_fold(0u64, |number, digit| {
+        let value = match digit {
+            b'0'..=b'9' => digit - b'0',
+            b'a'..=b'z' => digit - b'a' + 10,
+            b'A'..=b'Z' => digit - b'A' + 36,
+            _ => return None,
+        };
+        number.checked_mul(62)?.checked_add(u64::from(value))
+    })
 }
 
 /// `C`, then both words in base 62 without padding, least significant digit first.
@@ -216,5 +247,35 @@ impl fmt::Display for Uid {
             }
         }
         f.write_str(std::str::from_utf8(&text[..len]).expect("digits are ASCII"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_uid_reads_back_as_the_text_it_is_shown_as(high in any::<u32>(), low in any::<u64>()) {
+            let text = Uid(high, low).to_string();
+            let read = Uid::parse(text.as_bytes()).expect("it is a uid");
+            prop_assert_eq!(read.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_is_no_uid_is_none() {
+        for text in [
+            "",
+            "C",
+            "C1",
+            "arKYeMETxOg",
+            "C!!",
+            "CCCCCCCCCCCCCCCCCCCCCCCCCCCCCC",
+        ] {
+            assert_eq!(Uid::parse(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(Uid::parse(b"C00"), Some(Uid(0, 0)));
     }
 }

@@ -11,6 +11,7 @@ mod decompress;
 mod error;
 mod foreign;
 mod pcapng;
+mod stored;
 mod window;
 
 #[cfg(feature = "libpcap")]
@@ -28,12 +29,12 @@ pub use error::CaptureError;
 pub use filter::Filter;
 #[cfg(feature = "libpcap")]
 pub use live::Live;
+pub use stored::Bytes;
 #[cfg(not(feature = "libpcap"))]
 pub use without_libpcap::{Filter, Live};
 
 use crate::packet::frame::Frame;
 use classic::Classic;
-use decompress::{GZIP_MAGIC, Gunzip, Unzstd, is_zstd};
 use error::Fault;
 use pcapng::{Pcapng, SECTION_MAGIC};
 use std::fs::File;
@@ -159,21 +160,12 @@ impl Reader {
         size: Option<u64>,
         bytes: impl Read + Send + 'static,
     ) -> Result<Reader, CaptureError> {
-        let mut window = Window::new(Box::new(Stored::new(bytes)));
-        window.has(4);
-        let mut compressed = true;
-        if window.bytes().starts_with(&GZIP_MAGIC) {
-            window = Window::new(Box::new(Gunzip::new(window)));
-        } else if is_zstd(window.bytes()) {
-            let unzstd = Unzstd::new(window);
-            let unzstd = unzstd.map_err(|source| CaptureError::Io {
+        let stored = Window::new(Box::new(Stored::new(bytes)));
+        let (mut window, compressed) =
+            stored::plain(stored).map_err(|source| CaptureError::Io {
                 file: file.clone(),
                 source,
             })?;
-            window = Window::new(Box::new(unzstd));
-        } else {
-            compressed = false;
-        }
         let format =
             Format::detect(&mut window).map_err(|fault| name_fault(&file, compressed, fault))?;
         Ok(Reader {

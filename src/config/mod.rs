@@ -101,6 +101,7 @@ pub struct SensorTable {
     pub community_id_seed: u16,
     pub ignore_checksums: bool,
     pub dedup: Dedup,
+    pub state_dir: Option<PathBuf>,
 }
 
 /// `[network]`

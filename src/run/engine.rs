@@ -1,12 +1,13 @@
 //! From frames to written records, on one thread or on several: the choice changes no row.
 
 use super::output::{Output, Told};
+use super::saving::Saver;
 use super::stats::{Moment, Stats};
 use super::workers::Workers;
 use crate::packet::frame::Frame;
-use crate::sensor::Sensor;
 use crate::sensor::counters::Counters;
 use crate::sensor::settings::Settings;
+use crate::sensor::{Parts, Saved, Sensor};
 use crate::sink::SinkError;
 use crate::time::Timestamp;
 
@@ -40,13 +41,33 @@ pub struct Outcome {
 impl Engine {
     /// Starts a sensor on `workers` threads; 1 is the caller's own.
     pub fn start(settings: Settings, workers: usize, output: Output) -> Engine {
+        let parts = Parts::new(&settings);
+        Engine::resume(settings, parts, workers, output)
+    }
+
+    /// Starts a sensor that goes on with a saved state, if there is one, and hands on who saves it.
+    pub fn begin(
+        settings: Settings,
+        state: Option<(Parts, Saver)>,
+        workers: usize,
+        output: Output,
+    ) -> (Engine, Option<Saver>) {
+        let (parts, saver) = match state {
+            Some((parts, saver)) => (parts, Some(saver)),
+            None => (Parts::new(&settings), None),
+        };
+        (Engine::resume(settings, parts, workers, output), saver)
+    }
+
+    /// Starts a sensor that goes on with `parts`.
+    pub fn resume(settings: Settings, parts: Parts, workers: usize, output: Output) -> Engine {
         match workers {
             0 | 1 => Engine::Single {
-                sensor: Box::new(Sensor::new(settings)),
+                stats: Stats::since(parts.counters()),
+                sensor: Box::new(Sensor::with_parts(settings, parts)),
                 output,
-                stats: Stats::default(),
             },
-            _ => Engine::Several(Workers::start(settings, workers, output)),
+            _ => Engine::Several(Workers::start(settings, parts, workers, output)),
         }
     }
 
@@ -82,6 +103,47 @@ impl Engine {
                 stats,
             } => output.write(moment.at, stats.line(moment, sensor.parts().counters())),
             Engine::Several(workers) => workers.write_stats(moment),
+        }
+    }
+
+    /// Puts what is known into the files, then hands the whole state as of the frames so far to
+    /// `put`, maybe on another thread.
+    pub fn save(&mut self, put: impl FnOnce(Saved) + Send + 'static) {
+        match self {
+            Engine::Single { sensor, output, .. } => {
+                sensor.flush();
+                drain(sensor, output);
+                output.flush();
+                // A state whose lines are lost would hide that they are.
+                if !output.has_failed() {
+                    put(Saved::of(sensor.parts()));
+                }
+            }
+            Engine::Several(workers) => workers.save(Box::new(put)),
+        }
+    }
+
+    /// The run is over and the input is not: flows stay open for who goes on with the saved state.
+    ///
+    /// # Errors
+    /// The output's first failure.
+    pub fn stop(self) -> Result<Outcome, SinkError> {
+        match self {
+            Engine::Single {
+                mut sensor,
+                mut output,
+                ..
+            } => {
+                sensor.flush();
+                drain(&mut sensor, &mut output);
+                let clock = sensor.clock();
+                Ok(Outcome {
+                    counters: sensor.parts().counters(),
+                    told: output.close(clock)?,
+                    clock,
+                })
+            }
+            Engine::Several(workers) => workers.stop(),
         }
     }
 

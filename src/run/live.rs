@@ -6,6 +6,7 @@
 
 use super::engine::{Engine, Outcome};
 use super::output::Output;
+use super::saving::{Saver, State};
 use super::stats::Moment;
 use crate::capture::{CaptureError, Live, LiveStats, Next};
 use crate::sensor::settings::Settings;
@@ -55,28 +56,36 @@ const TICK_TRAIL: Span = Span::from_secs(2);
 /// How often a row of `stats.log` is written (Zeek: 5 min); one more at the end.
 const STATS_EVERY: Span = Span::from_secs(300);
 
+/// How often the state is saved, where it is kept: what a crash forgets at most.
+const SAVE_EVERY: Span = Span::from_secs(300);
+
 /// How often a tick is given.
 const TICK_EVERY: Span = Span::from_secs(1);
 
 impl Watch {
-    /// Watches until SIGINT or SIGTERM; then every flow ends and every row is written.
+    /// Watches until SIGINT or SIGTERM; then every flow ends and every row is written. With a
+    /// `state` it goes on where that was saved, and flows stay open for the run after it.
     ///
     /// # Errors
-    /// An interface that cannot be opened, a filter that does not compile, a log that cannot be
-    /// written.
-    pub fn run(&self, settings: Settings) -> anyhow::Result<Watched> {
+    /// An interface that cannot be opened, a filter that does not compile, a log or a state that
+    /// cannot be written.
+    pub fn run(&self, settings: Settings, state: Option<State>) -> anyhow::Result<Watched> {
         let mut live = Live::open(
             &self.interface,
             self.filter.as_deref(),
             SNAPLEN,
             KERNEL_BUFFER_BYTES,
         )?;
-        let logs = LogDir::create(&self.log_dir, self.format)?;
-        let mut engine = Engine::start(settings, self.workers, Output::new(logs));
+        let state = state.map(|state| state.begin(&settings)).transpose()?;
+        let logs = Output::new(LogDir::create(&self.log_dir, self.format)?);
+        let (mut engine, saver) = Engine::begin(settings, state, self.workers, logs);
         let stopped = stop_on_signal()?;
-        let watched = watch(&mut live, &mut engine, &stopped);
+        let watched = watch(&mut live, &mut engine, saver.as_ref(), &stopped);
         // Whatever ended the watch, what was seen until then is written.
-        let outcome = engine.finish().context("the logs are incomplete")?;
+        let outcome = match saver {
+            Some(saver) => saver.stop(engine)?,
+            None => engine.finish().context("the logs are incomplete")?,
+        };
         let stats = watched.with_context(|| format!("watching {} ended", self.interface))?;
         Ok(Watched {
             outcome,
@@ -89,9 +98,11 @@ impl Watch {
 fn watch(
     live: &mut Live,
     engine: &mut Engine,
+    saver: Option<&Saver>,
     stopped: &AtomicBool,
 ) -> Result<LiveStats, CaptureError> {
     let (mut ticked_at, mut told_at, mut frame_at) = (now(), now(), now());
+    let mut saved_at = now();
     while !stopped.load(Ordering::Relaxed) && !engine.has_failed() {
         if let Next::Frame(frame) = live.next_frame()? {
             frame_at = frame.at;
@@ -101,6 +112,12 @@ fn watch(
         if now - told_at >= STATS_EVERY {
             told_at = now;
             engine.write_stats(moment(live, frame_at)?);
+        }
+        if let Some(saver) = saver
+            && now - saved_at >= SAVE_EVERY
+        {
+            saved_at = now;
+            saver.save(engine);
         }
         if now - ticked_at >= TICK_EVERY {
             ticked_at = now;

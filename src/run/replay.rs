@@ -3,6 +3,7 @@
 use super::engine::{Engine, Outcome};
 use super::output::Output;
 use super::progress;
+use super::saving::State;
 use crate::capture::{CaptureError, Filter, Reader};
 use crate::sensor::settings::Settings;
 use crate::sink::{Format, LogDir};
@@ -46,13 +47,23 @@ impl Replay {
     /// A file that cannot be read or is no capture (nothing is written then), a filter that does
     /// not compile, a log that cannot be written.
     pub fn run(&self, settings: Settings) -> anyhow::Result<Replayed> {
+        self.run_from(settings, None)
+    }
+
+    /// Replays every capture on top of `state`, if there is one: then flows that are open at the
+    /// end stay open, and all that is known is saved there.
+    ///
+    /// # Errors
+    /// As [`Replay::run`]; a state that cannot be restored or saved.
+    pub fn run_from(&self, settings: Settings, state: Option<State>) -> anyhow::Result<Replayed> {
         let mut filter = match &self.filter {
             Some(expression) => Some(Filter::compile(expression)?),
             None => None,
         };
         let total = self.check_captures()?;
-        let logs = LogDir::create(&self.log_dir, self.format)?;
-        let mut engine = Engine::start(settings, self.workers, Output::new(logs));
+        let state = state.map(|state| state.begin(&settings)).transpose()?;
+        let logs = Output::new(LogDir::create(&self.log_dir, self.format)?);
+        let (mut engine, saver) = Engine::begin(settings, state, self.workers, logs);
         let bar = progress::bar(total);
         let (mut damaged, mut failure) = (Vec::new(), None);
         let (mut filtered, mut done) = (0, 0);
@@ -73,7 +84,10 @@ impl Replay {
         }
         bar.finish_and_clear();
         // Whatever ended the reading, what was read until then is written.
-        let outcome = engine.finish().context("the logs are incomplete")?;
+        let outcome = match saver.filter(|_| failure.is_none()) {
+            Some(saver) => saver.stop(engine)?,
+            None => engine.finish().context("the logs are incomplete")?,
+        };
         if let Some(failure) = failure {
             return Err(failure.into());
         }

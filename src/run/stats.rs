@@ -29,6 +29,14 @@ pub struct Stats {
 }
 
 impl Stats {
+    /// What was counted so far was accounted for before.
+    pub fn since(counters: Counters) -> Stats {
+        Stats {
+            counters,
+            live: LiveStats::default(),
+        }
+    }
+
     /// The row of an account.
     pub fn line(&mut self, moment: Moment, counters: Counters) -> Line {
         let (before, live) = (&self.counters, moment.live);

@@ -110,7 +110,7 @@ impl fmt::Display for Summary {
 }
 
 /// `12 (tcp 10, udp 2)`.
-fn listed<K: fmt::Display>(counts: &BTreeMap<K, u64>) -> String {
+pub(super) fn listed<K: fmt::Display>(counts: &BTreeMap<K, u64>) -> String {
     let total: u64 = counts.values().sum();
     let parts: Vec<String> = counts
         .iter()

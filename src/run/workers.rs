@@ -11,13 +11,13 @@ use super::engine::Outcome;
 use super::output::Output;
 use super::stats::{Moment, Stats};
 use crate::packet::frame::Frame;
-use crate::sensor::Parts;
 use crate::sensor::counters::Counters;
 use crate::sensor::detector::Detector;
 use crate::sensor::order::{self, Placed};
 use crate::sensor::settings::Settings;
 use crate::sensor::shard::Shard;
 use crate::sensor::steer::{Steered, Steering};
+use crate::sensor::{Parts, Saved, encode};
 use crate::sink::SinkError;
 use crate::time::Timestamp;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
@@ -48,7 +48,12 @@ pub struct Workers {
     failed: Arc<AtomicBool>,
     /// What the judge needs for an account beside what the workers count.
     accounts: Sender<(Moment, Counters)>,
+    /// What it needs for a saved state beside what the workers save, and where that goes.
+    saves: Sender<(Vec<u8>, Put)>,
 }
+
+/// What takes a saved state.
+type Put = Box<dyn FnOnce(Saved) + Send>;
 
 /// A worker as the steering thread sees it.
 #[derive(Debug)]
@@ -83,6 +88,8 @@ enum Then {
     Flush,
     /// A row of `stats.log` is written.
     Account,
+    /// What is known is put into the files, and everything is saved.
+    Save,
     /// Nothing: the input is over.
     End,
 }
@@ -95,12 +102,14 @@ struct Observed {
     then: Then,
     /// What the worker's shards counted so far, where an account is due.
     counters: Option<Counters>,
+    /// The worker's shards as bytes, where they are to be saved, each with its number.
+    saved: Vec<(u8, Vec<u8>)>,
 }
 
 impl Workers {
     /// Starts `count` workers and the thread that judges.
-    pub fn start(settings: Settings, count: usize, output: Output) -> Workers {
-        let parts = Parts::new(&settings);
+    pub fn start(settings: Settings, parts: Parts, count: usize, output: Output) -> Workers {
+        let stats = Stats::since(parts.counters());
         let settings = Arc::new(settings);
         let mut owned: Vec<Vec<Shard>> = (0..count).map(|_| Vec::new()).collect();
         for (number, shard) in parts.shards.into_iter().enumerate() {
@@ -128,6 +137,7 @@ impl Workers {
         }
         let failed = Arc::new(AtomicBool::new(false));
         let (accounts, asked) = unbounded();
+        let (saves, to_save) = unbounded();
         let judge = Judge {
             settings: settings.clone(),
             detector: parts.detector,
@@ -135,7 +145,8 @@ impl Workers {
             heard,
             failed: failed.clone(),
             asked,
-            stats: Stats::default(),
+            to_save,
+            stats,
         };
         Workers {
             settings,
@@ -146,6 +157,7 @@ impl Workers {
             judge: thread::spawn(move || judge.run()),
             failed,
             accounts,
+            saves,
         }
     }
 
@@ -177,6 +189,12 @@ impl Workers {
         self.send(Then::Account);
     }
 
+    /// Saves everything as of the frames so far; `put` gets it on the thread that judges.
+    pub fn save(&mut self, put: Put) {
+        send(&self.saves, (encode(&self.steering), put));
+        self.send(Then::Save);
+    }
+
     /// Whether the output has failed.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
@@ -189,9 +207,26 @@ impl Workers {
     pub fn finish(mut self) -> Result<Outcome, SinkError> {
         self.send(Then::GoOn);
         let clock = self.steering.clock();
+        for lane in &self.lanes {
+            send(&lane.queue, Work::Finish(clock));
+        }
+        self.join()
+    }
+
+    /// The run is over, and flows stay open.
+    ///
+    /// # Errors
+    /// The output's first failure.
+    pub fn stop(mut self) -> Result<Outcome, SinkError> {
+        self.send(Then::Flush);
+        self.join()
+    }
+
+    /// Waits for every thread to end.
+    fn join(self) -> Result<Outcome, SinkError> {
+        let clock = self.steering.clock();
         let mut counters = self.steering.counters.clone();
         for lane in self.lanes {
-            send(&lane.queue, Work::Finish(clock));
             drop(lane.queue);
             counters.add(&joined(lane.worker));
         }
@@ -263,6 +298,10 @@ impl Worker {
                 observations,
                 then,
                 counters: (then == Then::Account).then(|| self.counters()),
+                saved: match then {
+                    Then::Save => self.save(),
+                    _ => Vec::new(),
+                },
             };
             send(&self.tell, observed);
         }
@@ -275,6 +314,11 @@ impl Worker {
             counters.add(shard.counters());
         }
         counters
+    }
+
+    fn save(&self) -> Vec<(u8, Vec<u8>)> {
+        let save = |shard: &Shard| (shard.number(), encode(shard));
+        self.shards.iter().map(save).collect()
     }
 
     fn handle_batch(&mut self, batch: &Batch, observations: &mut Vec<Placed>) {
@@ -300,6 +344,7 @@ struct Judge {
     heard: Vec<Receiver<Observed>>,
     failed: Arc<AtomicBool>,
     asked: Receiver<(Moment, Counters)>,
+    to_save: Receiver<(Vec<u8>, Put)>,
     stats: Stats,
 }
 
@@ -309,12 +354,14 @@ impl Judge {
         loop {
             let (mut clock, mut then) = (Timestamp::MIN, Then::GoOn);
             let mut counters = Counters::default();
+            let mut shards = Vec::new();
             for heard in &self.heard {
                 match heard.recv() {
                     Ok(mut observed) => {
                         observations.append(&mut observed.observations);
                         (clock, then) = (observed.clock, observed.then);
                         observed.counters.iter().for_each(|part| counters.add(part));
+                        shards.append(&mut observed.saved);
                     }
                     // Workers leave together, after the last batch.
                     Err(_) => return self.output,
@@ -341,6 +388,18 @@ impl Judge {
             }
             if then != Then::GoOn {
                 output.flush();
+            }
+            if then == Then::Save
+                && let Ok((steering, put)) = self.to_save.recv()
+                // A state whose lines are lost would hide that they are.
+                && !output.has_failed()
+            {
+                shards.sort_unstable_by_key(|(number, _)| *number);
+                put(Saved {
+                    steering,
+                    shards: shards.into_iter().map(|(_, shard)| shard).collect(),
+                    detector: encode(&self.detector),
+                });
             }
             self.failed.store(output.has_failed(), Ordering::Relaxed);
         }

@@ -15,6 +15,7 @@ mod known;
 mod neighbours;
 pub mod order;
 mod probing;
+mod saved;
 pub mod settings;
 mod shaping;
 pub mod shard;
@@ -31,6 +32,7 @@ use counters::Counters;
 use detector::Detector;
 pub use detector::Line;
 use order::Placed;
+pub use saved::{Saved, encode};
 use serde::{Deserialize, Serialize};
 use settings::Settings;
 use shard::Shard;
@@ -87,7 +89,7 @@ pub enum RestoreError {
 const BATCH_FRAMES: usize = 512;
 
 /// The version of the saved state's shape; follows that of [`observe`].
-const VERSION: u16 = observe::VERSION;
+pub const VERSION: u16 = observe::VERSION;
 
 impl Parts {
     /// The pieces of a sensor that has seen nothing.
@@ -116,7 +118,8 @@ impl Sensor {
         Sensor::with_parts(settings, parts)
     }
 
-    fn with_parts(settings: Settings, parts: Parts) -> Sensor {
+    /// A sensor that goes on with these pieces.
+    pub fn with_parts(settings: Settings, parts: Parts) -> Sensor {
         Sensor {
             settings,
             parts,

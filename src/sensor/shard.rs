@@ -47,6 +47,11 @@ impl Shard {
         }
     }
 
+    /// Which of them it is.
+    pub fn number(&self) -> u8 {
+        self.number
+    }
+
     /// What it saw.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters

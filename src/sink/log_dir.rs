@@ -40,12 +40,25 @@ impl LogDir {
     /// # Errors
     /// [`SinkError::Create`] where the directory cannot be made or an old log cannot be removed.
     pub fn create(dir: impl Into<PathBuf>, format: Format) -> Result<LogDir, SinkError> {
+        let names = Record::SCHEMAS.iter().map(|schema| schema.path);
+        let names: Vec<&str> = names.chain([ALERTS, SUPPRESSED]).collect();
+        LogDir::create_only(dir, format, &names)
+    }
+
+    /// As [`LogDir::create`], for a run that writes none but the logs `names`: others stay.
+    ///
+    /// # Errors
+    /// As [`LogDir::create`].
+    pub fn create_only(
+        dir: impl Into<PathBuf>,
+        format: Format,
+        names: &[&str],
+    ) -> Result<LogDir, SinkError> {
         let dir = dir.into();
         if let Err(source) = fs::create_dir_all(&dir) {
             return Err(SinkError::Create { path: dir, source });
         }
-        let names = Record::SCHEMAS.iter().map(|schema| schema.path);
-        for name in names.chain([ALERTS, SUPPRESSED]) {
+        for name in names {
             let path = file_path(&dir, name);
             // A link or a device was put there by the operator, to be written to.
             if !fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file()) {

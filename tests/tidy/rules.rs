@@ -62,6 +62,7 @@ const CORE: &[Row] = &[
 ];
 const SHELL: &[Row] = &[
     ("capture", "time packet limits"),
+    ("zeeklogs", "time net observe baseline record capture"),
     ("scenario", "time net packet fingerprint"),
     ("sink", "time net observe record"),
     ("store", "baseline endpoint detect sensor time"),
