@@ -20,7 +20,7 @@ mod impair;
 mod lookup;
 pub mod pcap;
 mod play;
-mod random;
+pub mod random;
 mod script;
 mod segments;
 mod speech;
