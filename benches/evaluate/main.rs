@@ -14,6 +14,7 @@ mod crowd;
 mod report;
 mod rivals;
 mod roc;
+mod site;
 
 use report::{Report, Seeds};
 use std::process::ExitCode;
@@ -26,11 +27,23 @@ struct Part {
     run: fn(&Report),
 }
 
-const PARTS: &[Part] = &[Part {
-    name: "cadence",
-    about: "beacons among people and processes, by their moments alone",
-    run: cadence::run,
-}];
+const PARTS: &[Part] = &[
+    Part {
+        name: "cadence",
+        about: "beacons among people and processes, by their moments alone",
+        run: cadence::run,
+    },
+    Part {
+        name: "benign",
+        about: "days of a site without anything hostile: false alerts by class",
+        run: site::benign,
+    },
+    Part {
+        name: "hostile",
+        about: "hostile programs on a site that knows its usual days: recall by variant",
+        run: site::hostile,
+    },
+];
 
 fn main() -> ExitCode {
     // Cargo itself says `--bench`.

@@ -38,7 +38,7 @@ pub use impair::Impairments;
 pub use play::{Scenario, Unknown};
 pub use script::Close;
 pub use stack::Stack;
-pub use truth::Truth;
+pub use truth::{FlowTruth, ProgramTruth, Truth};
 pub use wire::Made;
 
 use crate::time::{Span, Timestamp};

@@ -63,7 +63,15 @@ pub fn run(report: &Report) {
     text += "\n## Negatives and honest timers\n\nShare above the native thresholds, and the most \
              bits of any day.\n\n";
     text += &table(
-        &["family", "days", "Tapir > 20", "RITA ≥ .7", "Elastic flag", "FFT > 1", "most bits"],
+        &[
+            "family",
+            "days",
+            "Tapir > 20",
+            "RITA ≥ .7",
+            "Elastic flag",
+            "FFT > 1",
+            "most bits",
+        ],
         &worst,
     );
     let _ = match missed.is_empty() {
@@ -129,7 +137,13 @@ fn percent(share: f64) -> String {
 
 fn head() -> Vec<&'static str> {
     let mut head = vec!["", "Tapir", "RITA v5", "Elastic", "FFT"];
-    head.extend(["Tapir > 20", "Tapir > 30", "RITA ≥ .7", "Elastic flag", "FFT > 1"]);
+    head.extend([
+        "Tapir > 20",
+        "Tapir > 30",
+        "RITA ≥ .7",
+        "Elastic flag",
+        "FFT > 1",
+    ]);
     head
 }
 
@@ -155,8 +169,12 @@ fn row(
 
 fn family_row(family: &Family, scores: &[Scores]) -> Vec<String> {
     let mut row = vec![family.name.to_string(), scores.len().to_string()];
-    row.extend(of_each(|engine| percent(roc::above(&column(scores, engine), NATIVE[engine]))));
-    let most = column(scores, 0).into_iter().fold(f64::NEG_INFINITY, f64::max);
+    row.extend(of_each(|engine| {
+        percent(roc::above(&column(scores, engine), NATIVE[engine]))
+    }));
+    let most = column(scores, 0)
+        .into_iter()
+        .fold(f64::NEG_INFINITY, f64::max);
     row.push(format!("{most:.1}"));
     row
 }
@@ -174,7 +192,12 @@ fn shortfall(
     let auc = roc::auc(&own, &column(negatives, 0));
     let share = roc::above(&own, thresholds[1][0]);
     let fine = share >= least && (auc >= 0.99 || least < 0.98);
-    let told = format!("* {}: AUC {auc:.4}, {} %, not {}", cell.name, percent(share), least);
+    let told = format!(
+        "* {}: AUC {auc:.4}, {} %, not {}",
+        cell.name,
+        percent(share),
+        least
+    );
     (!fine).then_some(told)
 }
 
@@ -182,7 +205,9 @@ fn introduction(thresholds: &[Scores; 2], negatives: &[Scores]) -> String {
     let [loose, strict] = thresholds;
     let list = |of: &Scores| {
         let named = ENGINES.iter().zip(of);
-        let named: Vec<String> = named.map(|(name, score)| format!("{name} {score:.2}")).collect();
+        let named: Vec<String> = named
+            .map(|(name, score)| format!("{name} {score:.2}"))
+            .collect();
         named.join(", ")
     };
     format!(

@@ -1,0 +1,110 @@
+//! Hostile programs on a site that knows its usual days.
+
+use super::watch::{Program, Watched, seconds, watch};
+use crate::report::{Report, table};
+use std::collections::BTreeMap;
+use tapir::scenario::Options;
+use tapir::time::Span;
+
+const HOSTS: u32 = 100;
+const LEARNING_DAYS: i64 = 7;
+const DAYS: i64 = 2;
+const DAY: i64 = 86_400;
+const NAMES: [&str; 6] = ["an1190", "an1191", "an1415", "an1601", "an0146", "beacon"];
+
+pub fn run(report: &Report) {
+    let mut rows = Vec::new();
+    for name in NAMES {
+        let options = Options {
+            seed: report.seed(),
+            hosts: HOSTS,
+            duration: Span::from_secs((LEARNING_DAYS + DAYS) * DAY),
+            onset: Some(Span::from_secs(LEARNING_DAYS * DAY)),
+            infected: Some(20),
+            ..Options::default()
+        };
+        let watched = watch(name, &options);
+        rows.extend(by_variant(name, &watched));
+        let onset = seconds(options.start + Span::from_secs(LEARNING_DAYS * DAY));
+        let others = watched.alerts.iter().filter(|(alert, label)| {
+            seconds(alert.at) >= onset && (label.starts_with("benign") || label == "unknown")
+        });
+        let rate = others.count() as f64 / f64::from(HOSTS) / DAYS as f64;
+        rows.push(cells(
+            name,
+            "benign alerts a host-day",
+            "",
+            &format!("{rate:.3}"),
+            "",
+        ));
+    }
+    let mut text = format!(
+        "# Hostile programs\n\n{HOSTS} simulated hosts at an eighth of the usual rate of flows, \
+         {LEARNING_DAYS} days of learning, {DAYS} days with up to twenty infected hosts, network \
+         evidence alone. Found: an alert of the analytic on the host, or of any analytic, that is \
+         about the program's destination.\n\n"
+    );
+    let head = [
+        "scenario",
+        "variant",
+        "programs",
+        "found",
+        "by any analytic",
+    ];
+    text += &table(&head, &rows);
+    report.text("hostile", &text);
+}
+
+fn cells(name: &str, variant: &str, programs: &str, own: &str, any: &str) -> Vec<String> {
+    [name, variant, programs, own, any]
+        .map(str::to_owned)
+        .into()
+}
+
+fn by_variant(name: &str, watched: &Watched) -> Vec<Vec<String>> {
+    let mut counts: BTreeMap<&str, [u64; 3]> = BTreeMap::new();
+    let mut all = [0; 3];
+    for program in &watched.programs {
+        let found = [
+            1,
+            u64::from(is_found(watched, program, true)),
+            u64::from(is_found(watched, program, false)),
+        ];
+        let of = counts.entry(&program.variant).or_default();
+        for (sum, found) in of.iter_mut().zip(found) {
+            *sum += found;
+        }
+        for (sum, found) in all.iter_mut().zip(found) {
+            *sum += found;
+        }
+    }
+    let row = |variant: &str, [programs, own, any]: [u64; 3]| {
+        let share = |found: u64| {
+            format!(
+                "{found} ({:.0} %)",
+                100.0 * found as f64 / programs.max(1) as f64
+            )
+        };
+        cells(
+            name,
+            variant,
+            &programs.to_string(),
+            &share(own),
+            &share(any),
+        )
+    };
+    let mut rows: Vec<_> = counts
+        .into_iter()
+        .map(|(variant, found)| row(variant, found))
+        .collect();
+    rows.push(row("all", all));
+    rows
+}
+
+fn is_found(watched: &Watched, program: &Program, by_own: bool) -> bool {
+    watched.alerts.iter().any(|(alert, label)| {
+        let about = alert.subject.host == program.host && label == program.label;
+        let own = alert.analytic.name() == program.analytic;
+        about && seconds(alert.at) >= program.from && (own || !by_own)
+    })
+}

@@ -1,0 +1,102 @@
+//! From a scenario to the alerts of a sensor that saw it, each with the label of what it is about.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use tapir::config;
+use tapir::detect::Alert;
+use tapir::scenario::{self, Options, Scenario, Truth};
+use tapir::sensor::settings::Settings;
+use tapir::sensor::{Line, Sensor};
+use tapir::time::Timestamp;
+
+/// A scenario as a sensor saw it.
+pub struct Watched {
+    /// Its alerts, each with the labels of the flows that it could be about.
+    pub alerts: Vec<(Alert, String)>,
+    /// The hostile programs: host, destination, and what was drawn for each.
+    pub programs: Vec<Program>,
+    /// Flows, benign ones and others.
+    pub flows: u64,
+    /// Frames.
+    pub frames: u64,
+}
+
+/// A hostile program.
+pub struct Program {
+    pub label: &'static str,
+    pub host: String,
+    pub analytic: String,
+    pub variant: String,
+    pub from: f64,
+}
+
+fn settings() -> Settings {
+    let file = config::File::from_text(Path::new("roles.toml"), scenario::roles());
+    let file = file.expect("the generator's roles are TOML");
+    file.resolve().expect("the generator's roles are valid")
+}
+
+/// Plays a scenario to a sensor.
+pub fn watch(name: &str, options: &Options) -> Watched {
+    let mut scenario = Scenario::new(name, options).expect("a scenario of that name");
+    let mut sensor = Sensor::new(settings());
+    let mut labels: BTreeMap<(String, Box<str>), &'static str> = BTreeMap::new();
+    let mut watched = Watched {
+        alerts: Vec::new(),
+        programs: Vec::new(),
+        flows: 0,
+        frames: 0,
+    };
+    loop {
+        let made = scenario.poll_frame();
+        while let Some(truth) = scenario.poll_truth() {
+            match truth {
+                Truth::Program(program) => watched.programs.extend(hostile(&program)),
+                Truth::Flow(flow) => {
+                    watched.flows += 1;
+                    let key = (flow.orig_h.to_string(), flow.server_name);
+                    let label = labels.entry(key).or_insert(flow.label);
+                    // Who shares a destination with a hostile program is under its label.
+                    if flow.analytic.is_some() {
+                        *label = flow.label;
+                    }
+                }
+            }
+        }
+        match &made {
+            Some(made) => {
+                watched.frames += 1;
+                sensor.handle_frame(&made.frame());
+            }
+            None => sensor.finish(),
+        }
+        while let Some((_, line)) = sensor.poll_line() {
+            if let Line::Alert(alert) = line {
+                let key = (alert.subject.host.clone(), alert.object.name.clone().into());
+                let label = labels.get(&key).copied().unwrap_or("unknown");
+                watched.alerts.push((*alert, label.to_owned()));
+            }
+        }
+        if made.is_none() {
+            return watched;
+        }
+    }
+}
+
+fn hostile(program: &scenario::ProgramTruth) -> Option<Program> {
+    let analytic = program.analytic?;
+    let variant = program.parameters.get("variant");
+    let variant = variant.or_else(|| program.parameters.get("jitter_kind"));
+    Some(Program {
+        label: program.label,
+        host: program.host.to_string(),
+        analytic: format!("{analytic:?}"),
+        variant: variant.map_or(String::new(), |v| v.as_str().unwrap_or("").to_owned()),
+        from: program.from,
+    })
+}
+
+/// Seconds since 1970.
+pub fn seconds(at: Timestamp) -> f64 {
+    at.as_nanos() as f64 / 1e9
+}
