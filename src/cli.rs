@@ -45,8 +45,8 @@ pub struct Common {
     /// Threads that own flows; any number gives the same logs [default: cores less two, at least 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub workers: Option<u16>,
-    /// Keep what the sensor knows in this folder: it goes on where the last run with it stopped, and
-    /// flows that are open at the end stay open [run: the configuration's sensor.state_dir]
+    /// Keep what the sensor knows in this folder: it goes on where the last run stopped, and flows
+    /// that are open at the end stay open [run: default is the configuration's sensor.state_dir]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// Ignore checksums (for captures of a host that offloads them)
@@ -69,8 +69,8 @@ pub struct ReplayArgs {
     /// Feed the detector with Zeek's logs in this folder instead of captures (conn, ssl, http, dns,
     /// x509, quic, and Tapir's profile; TSV or JSON, plain, .gz or .zst, rotated names too); may be
     /// given again, the folders are read as one
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["captures", "filter", "workers", "dedup", "state"])]
-    #[arg(conflicts_with = "ignore_checksums")]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["captures", "filter", "workers"])]
+    #[arg(conflicts_with_all = ["dedup", "ignore_checksums", "state"])]
     pub zeek_logs: Vec<PathBuf>,
     /// What replay and run share.
     #[command(flatten)]

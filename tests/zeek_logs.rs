@@ -147,6 +147,25 @@ fn bad_rows_are_told_with_file_and_line_and_cost_nothing_else() {
 }
 
 #[test]
+fn logs_that_are_not_there_are_told_and_the_others_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    webhook(folder, "logs", "zeek");
+    let expected = alerts(&folder.join("logs"));
+    for log in ["dns", "profile"] {
+        fs::remove_file(folder.join(format!("logs/{log}.log"))).expect("a log");
+    }
+    let output = from_logs(folder, "logs", "alerts");
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(
+        said(&output).contains("logs: no dns.log"),
+        "{}",
+        said(&output)
+    );
+    assert_eq!(alerts(&folder.join("alerts")), expected);
+}
+
+#[test]
 fn folders_that_are_no_logs_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let folder = folder.path();

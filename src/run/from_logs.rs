@@ -61,7 +61,7 @@ impl FromLogs {
         let mut detector = Detector::default();
         let bar = progress::bar(Some(logs.progress().0));
         let (mut rows, mut range) = (0u64, None);
-        while let Some(observation) = logs.next() {
+        while let Some(observation) = logs.next_observation() {
             let at = observation.at;
             range = Some([range.map_or(at, |[first, _]: [Timestamp; 2]| first), at]);
             let mut put = |at, line| {

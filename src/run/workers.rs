@@ -7,12 +7,13 @@
 //! here.
 #![allow(clippy::disallowed_methods)] // The shell owns the threads.
 
+mod judge;
+
 use super::engine::Outcome;
 use super::output::Output;
 use super::stats::{Moment, Stats};
 use crate::packet::frame::Frame;
 use crate::sensor::counters::Counters;
-use crate::sensor::detector::Detector;
 use crate::sensor::order::{self, Placed};
 use crate::sensor::settings::Settings;
 use crate::sensor::shard::Shard;
@@ -21,6 +22,7 @@ use crate::sensor::{Parts, Saved, encode};
 use crate::sink::SinkError;
 use crate::time::Timestamp;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use judge::Judge;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -333,75 +335,6 @@ impl Worker {
         }
         for shard in &mut self.shards {
             shard.handle_clock(&self.settings, batch.clock, observations);
-        }
-    }
-}
-
-struct Judge {
-    settings: Arc<Settings>,
-    detector: Detector,
-    output: Output,
-    heard: Vec<Receiver<Observed>>,
-    failed: Arc<AtomicBool>,
-    asked: Receiver<(Moment, Counters)>,
-    to_save: Receiver<(Vec<u8>, Put)>,
-    stats: Stats,
-}
-
-impl Judge {
-    fn run(mut self) -> Output {
-        let mut observations = Vec::new();
-        loop {
-            let (mut clock, mut then) = (Timestamp::MIN, Then::GoOn);
-            let mut counters = Counters::default();
-            let mut shards = Vec::new();
-            for heard in &self.heard {
-                match heard.recv() {
-                    Ok(mut observed) => {
-                        observations.append(&mut observed.observations);
-                        (clock, then) = (observed.clock, observed.then);
-                        observed.counters.iter().for_each(|part| counters.add(part));
-                        shards.append(&mut observed.saved);
-                    }
-                    // Workers leave together, after the last batch.
-                    Err(_) => return self.output,
-                }
-            }
-            order::sort(&mut observations);
-            let output = &mut self.output;
-            for Placed { observation, .. } in observations.drain(..) {
-                self.detector
-                    .handle_observation(&self.settings, observation, &mut |at, line| {
-                        output.write(at, line);
-                    });
-            }
-            let mut write = |at, line| output.write(at, line);
-            match then {
-                Then::End => self.detector.finish(clock, &mut write),
-                _ => self.detector.handle_clock(clock, &mut write),
-            }
-            if then == Then::Account
-                && let Ok((moment, steered)) = self.asked.recv()
-            {
-                counters.add(&steered);
-                output.write(moment.at, self.stats.line(moment, counters));
-            }
-            if then != Then::GoOn {
-                output.flush();
-            }
-            if then == Then::Save
-                && let Ok((steering, put)) = self.to_save.recv()
-                // A state whose lines are lost would hide that they are.
-                && !output.has_failed()
-            {
-                shards.sort_unstable_by_key(|(number, _)| *number);
-                put(Saved {
-                    steering,
-                    shards: shards.into_iter().map(|(_, shard)| shard).collect(),
-                    detector: encode(&self.detector),
-                });
-            }
-            self.failed.store(output.has_failed(), Ordering::Relaxed);
         }
     }
 }

@@ -3,7 +3,7 @@
 //! One transaction holds a whole state: whenever the process is killed, the file has this state or
 //! the one before. A state that cannot be used, of another version, with another seed, or damaged,
 //! is set aside by another name, with a sentence about it, and never overwritten. Takes about twice
-//! the state's bytes on disk, because the one before is kept until the new one is whole.
+//! the bytes on disk, because the one before is kept until the new one is whole.
 #![allow(clippy::disallowed_methods)] // The shell makes files.
 
 #[cfg(test)]
@@ -24,6 +24,9 @@ const FORMAT: u32 = 1;
 const FILE: &str = "state.redb";
 /// What a state that is set aside is called, with a number.
 const ASIDE: &str = "state.aside-";
+/// Bytes of one value: with what redb puts around it, a page that is a power of two. In one value a
+/// large part would take up to twice its bytes.
+const CHUNK_BYTES: usize = (1 << 20) - 4096;
 /// Bytes that redb keeps of the file in memory.
 const CACHE_BYTES: usize = 16 << 20;
 
@@ -182,6 +185,7 @@ impl Store {
 
     fn write(&self, saved: &Saved) -> Result<(), redb::Error> {
         let transaction = self.database.begin_write()?;
+        transaction.delete_table(PARTS)?;
         {
             let mut table = transaction.open_table(PARTS)?;
             let about = About {
@@ -193,7 +197,11 @@ impl Store {
             let about = postcard::to_stdvec(&about).expect("writing to memory does not fail");
             table.insert(ABOUT, about.as_slice())?;
             for (name, part) in named(saved) {
-                table.insert(name.as_str(), part)?;
+                for number in 0..part.len().div_ceil(CHUNK_BYTES).max(1) {
+                    let rest = part.get(number * CHUNK_BYTES..).unwrap_or_default();
+                    let chunk = rest.get(..CHUNK_BYTES).unwrap_or(rest);
+                    table.insert(chunk_key(&name, number).as_str(), chunk)?;
+                }
             }
         }
         Ok(transaction.commit()?)
@@ -211,6 +219,10 @@ fn named(saved: &Saved) -> impl Iterator<Item = (String, &[u8])> {
 
 fn shard_key(number: usize) -> String {
     format!("shard {number}")
+}
+
+fn chunk_key(part: &str, number: usize) -> String {
+    format!("{part}, chunk {number}")
 }
 
 fn digest(saved: &Saved) -> [u8; 32] {
@@ -265,11 +277,21 @@ fn read(database: &Database) -> Result<Option<(Vec<u8>, Saved)>, redb::Error> {
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let get = |key: &str| -> Result<Option<Vec<u8>>, redb::Error> {
-        Ok(table.get_owned(key)?.map(|value| value.value().to_vec()))
-    };
-    let Some(about) = get(ABOUT)? else {
+    let about = table.get_owned(ABOUT)?;
+    let Some(about) = about.map(|value| value.value().to_vec()) else {
         return Ok(None);
+    };
+    let get = |part: &str| -> Result<Option<Vec<u8>>, redb::Error> {
+        let mut bytes = None;
+        for number in 0.. {
+            let Some(chunk) = table.get_owned(chunk_key(part, number).as_str())? else {
+                break;
+            };
+            bytes
+                .get_or_insert_with(Vec::new)
+                .extend_from_slice(chunk.value());
+        }
+        Ok(bytes)
     };
     let mut saved = Saved {
         steering: get(STEERING)?.unwrap_or_default(),

@@ -13,7 +13,7 @@ fn saved(number: u8) -> Saved {
     Saved {
         steering: vec![number; 100],
         shards: (0..64).map(|shard| vec![number; shard * 10]).collect(),
-        detector: vec![number; 300_000],
+        detector: vec![number; 100_000 + usize::from(number) * CHUNK_BYTES],
     }
 }
 

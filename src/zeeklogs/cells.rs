@@ -107,10 +107,10 @@ impl Kind {
             let same = |(a, b): (&u8, &u8)| a == b || (*a == b'.' && *b == b'_');
             wanted.len() == name.len() && wanted.iter().zip(name).all(same)
         };
-        self.wanted().iter().position(|wanted| is(wanted))
+        self.wanted().iter().position(is)
     }
 
-    /// Whether Zeek, its usual scripts, or we write such a column: it may be left unread in silence.
+    /// Whether Zeek, its usual scripts, or we write such a column: it is left unread in silence.
     pub fn knows(self, name: &[u8]) -> bool {
         let schema = match self {
             Kind::X509 => &record::x509::SCHEMA,

@@ -51,9 +51,9 @@ impl LogFile {
     }
 
     /// The next row that can be read, and the bytes of its line; none at the end.
-    pub fn next(&mut self, faults: &mut Faults) -> Option<(Row, usize)> {
+    pub fn next_row(&mut self, faults: &mut Faults) -> Option<(Row, usize)> {
         while !self.ended {
-            match self.lines.next(&mut self.line) {
+            match self.lines.next_line(&mut self.line) {
                 Ok(Next::Line) => {
                     let read = self.read_line(faults);
                     match read {

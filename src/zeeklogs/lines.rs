@@ -38,7 +38,7 @@ impl<R: Read> Lines<R> {
     ///
     /// # Errors
     /// What the source says; a line that it cut off is not handed out.
-    pub fn next(&mut self, line: &mut Vec<u8>) -> io::Result<Next> {
+    pub fn next_line(&mut self, line: &mut Vec<u8>) -> io::Result<Next> {
         line.clear();
         let (mut any, mut too_long) = (false, false);
         loop {

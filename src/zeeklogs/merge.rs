@@ -143,6 +143,7 @@ impl Logs {
                 first: first.map_or_else(String::new, |first| format!(" ({first})")),
             });
         }
+        logs.tell_missing(folders);
         logs.waiting
             .sort_by_key(|waiting| Reverse((waiting.first_at, waiting.number)));
         Ok(logs)
@@ -158,7 +159,7 @@ impl Logs {
     }
 
     /// What comes next; none at the end.
-    pub fn next(&mut self) -> Option<Observation> {
+    pub fn next_observation(&mut self) -> Option<Observation> {
         loop {
             let row = self.next_row()?;
             self.counts.late += u64::from(row.at < self.clock);
@@ -189,7 +190,7 @@ impl Logs {
     fn look_at(&mut self, kind: Kind, path: PathBuf, number: usize) {
         let mut faults = Faults::default();
         let first = match LogFile::open(kind, &path) {
-            Ok(mut file) => file.next(&mut faults).map(|(row, _)| row.ts),
+            Ok(mut file) => file.next_row(&mut faults).map(|(row, _)| row.ts),
             Err(error) => return self.tell_file(&path, &error.to_string()),
         };
         match first {
@@ -210,6 +211,30 @@ impl Logs {
                 self.tell_file(&path, "no row of it can be read");
             }
             None => self.faults.add(faults),
+        }
+    }
+
+    /// Says what is not judged without the logs that are not there.
+    fn tell_missing(&mut self, folders: &[PathBuf]) {
+        let place = || {
+            let folders = folders.iter().map(|folder| folder.display().to_string());
+            folders.collect::<Vec<_>>().join(", ")
+        };
+        for (kind, what) in [
+            (Kind::Conn, "no conn.log, so no flow is judged by its bytes"),
+            (
+                Kind::Ssl,
+                "no ssl.log, so clients are unknown and names come from DNS and HTTP",
+            ),
+            (
+                Kind::Dns,
+                "no dns.log, so what tells no name of its own is known by its network",
+            ),
+        ] {
+            if !self.counts.files.contains_key(&kind) {
+                let of_file = &mut super::faults::OfFile::default();
+                self.faults.tell(of_file, place, what);
+            }
         }
     }
 
@@ -264,7 +289,7 @@ impl Logs {
         let Some(open) = self.open.get_mut(index) else {
             return;
         };
-        let Some((row, bytes)) = open.file.next(&mut self.faults) else {
+        let Some((row, bytes)) = open.file.next_row(&mut self.faults) else {
             self.bytes_done += open.file.stored_bytes();
             self.open.swap_remove(index);
             return;

@@ -1,11 +1,11 @@
 //! From folders of Zeek's logs to the observations that the detector takes from live traffic.
 //!
 //! Reads `conn`, `ssl`, `http`, `dns`, `x509`, `quic` and our own `profile`, as TSV or JSON, plain,
-//! gzip or zstd, whole or rotated. Knows no packet: what logs do not hold is absent, and an exchange
-//! begins when its connection does. What cannot be read is told by file and line, counted, and
-//! passed over. Files are streamed: what is held is one buffer for each file that is open, lines of
-//! at most [`LINE_BYTES_MAX`], [`HELD_BYTES_MAX`] of rows that wait for their moment, and what joins
-//! rows ([`join`]).
+//! gzip or zstd, whole or rotated. Knows no packet: what logs do not hold is absent, and an
+//! exchange begins when its connection does. What cannot be read is told by file and line, counted,
+//! and passed over. Files are streamed: what is held is one buffer for each file that is open,
+//! lines of at most [`LINE_BYTES_MAX`], [`HELD_BYTES_MAX`] of rows that wait for their moment, and
+//! what joins rows ([`join`]).
 #![allow(clippy::disallowed_methods)] // The shell opens logs.
 
 mod cells;

@@ -27,7 +27,7 @@ fn read(kind: Kind, bytes: impl AsRef<[u8]>) -> (Vec<Row>, Faults) {
     let bytes = Bytes::from_read(Cursor::new(bytes.as_ref().to_vec())).unwrap();
     let mut file = LogFile::from_bytes(kind, Path::new("conn.log"), bytes);
     let mut faults = Faults::default();
-    let rows = std::iter::from_fn(|| file.next(&mut faults));
+    let rows = std::iter::from_fn(|| file.next_row(&mut faults));
     let rows = rows.map(|(row, _)| row).collect();
     (rows, faults)
 }
@@ -45,7 +45,7 @@ fn observations(files: &[(&str, Vec<u8>)], held_bytes_max: usize) -> (Vec<Observ
     }
     let logs = Logs::open(&[folder.path().to_owned()]).unwrap();
     let mut logs = logs.with_held_bytes_max(held_bytes_max);
-    let observations = std::iter::from_fn(|| logs.next()).collect();
+    let observations = std::iter::from_fn(|| logs.next_observation()).collect();
     assert!(!logs.faults().is_any_lost(), "{:?}", logs.faults());
     (observations, logs.counts().late)
 }
@@ -454,7 +454,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join(name), &log).unwrap();
         if let Ok(mut logs) = Logs::open(&[folder.path().to_owned()]) {
-            let told: Vec<_> = std::iter::from_fn(|| logs.next()).collect();
+            let told: Vec<_> = std::iter::from_fn(|| logs.next_observation()).collect();
             prop_assert!(told.is_sorted_by_key(|one| one.at));
         }
     }
