@@ -10,10 +10,14 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout, missing_docs)] // A bench: files, threads.
 
 mod cadence;
+mod close;
 mod crowd;
+mod dissected;
+mod fitting;
 mod report;
 mod rivals;
 mod roc;
+mod session;
 
 use report::{Report, Seeds};
 use std::process::ExitCode;
@@ -26,11 +30,23 @@ struct Part {
     run: fn(&Report),
 }
 
-const PARTS: &[Part] = &[Part {
-    name: "cadence",
-    about: "beacons among people and processes, by their moments alone",
-    run: cadence::run,
-}];
+const PARTS: &[Part] = &[
+    Part {
+        name: "cadence",
+        about: "beacons among people and processes, by their moments alone",
+        run: cadence::run,
+    },
+    Part {
+        name: "close",
+        about: "whether a reply was read, by how the client ended (AN1601)",
+        run: close::run,
+    },
+    Part {
+        name: "session",
+        about: "implants among long sessions, by their shape (AN0146)",
+        run: session::run,
+    },
+];
 
 fn main() -> ExitCode {
     // Cargo itself says `--bench`.

@@ -66,6 +66,11 @@ impl Report {
         Report { seeds, folder }
     }
 
+    /// Which seeds are taken.
+    pub fn seeds(&self) -> Seeds {
+        self.seeds
+    }
+
     /// The seed of all that is drawn.
     pub fn seed(&self) -> u64 {
         match self.seeds {
@@ -118,9 +123,8 @@ impl Plot {
         for ((name, points), colour) in self.lines.iter().zip(COLOURS.iter().cycle()) {
             let within = |point: &(f64, f64)| (x.place(point.0), y.place(point.1));
             let line = LineSeries::new(points.iter().map(within), colour.stroke_width(2));
-            let legend = move |(x, y)| {
-                PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2))
-            };
+            let legend =
+                move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2));
             chart.draw_series(line)?.label(name).legend(legend);
         }
         chart
@@ -140,5 +144,9 @@ pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let head: Vec<String> = head.iter().map(|cell| (*cell).to_string()).collect();
     let rule = vec!["---".to_string(); head.len()];
     let rows: String = rows.iter().map(|row| line(row)).collect();
-    line(&head) + &line(&rule).replace("| ---", "|---").replace("--- |", "---|") + &rows
+    line(&head)
+        + &line(&rule)
+            .replace("| ---", "|---")
+            .replace("--- |", "---|")
+        + &rows
 }

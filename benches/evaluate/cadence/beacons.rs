@@ -106,7 +106,9 @@ impl Habits {
             Browsing::Working => Some([random.uniform(7.5, 9.5), random.uniform(16.5, 19.0)]),
             Browsing::Day => Some([0.0, 24.0]),
         };
-        let person = hours.map(|hours| browsing(hours, random)).unwrap_or_default();
+        let person = hours
+            .map(|hours| browsing(hours, random))
+            .unwrap_or_default();
         day.extend(person.into_iter().map(|contact| (contact, self.told_apart)));
         day.sort_by(|a, b| a.0.at.total_cmp(&b.0.at));
         day

@@ -59,7 +59,11 @@ fn shapes() -> Vec<Cell> {
         cell("jitter 30", FULL, DOWN_30),
         cell("jitter 50 downward", FULL, DOWN_50),
         cell("jitter 50 upward", FULL, Habits::new(Shape::Upward, 0.5)),
-        cell("jitter 50 symmetric", FULL, Habits::new(Shape::Symmetric, 0.5)),
+        cell(
+            "jitter 50 symmetric",
+            FULL,
+            Habits::new(Shape::Symmetric, 0.5),
+        ),
         cell("Gaussian 30", FULL, Habits::new(Shape::Gaussian, 0.3)),
         cell("cron + 30", FULL, Habits::new(Shape::Cron, 0.3)),
     ]

@@ -48,6 +48,8 @@ pub const NO_LOOK: f64 = -100.0;
 /// The most bits that any look of the day gave: whatever passes a threshold once is alerted on.
 pub fn bits(templates: &Templates, day: &[(Contact, bool)]) -> f64 {
     let mut key = Key::new(templates);
-    let looks = day.iter().filter_map(|(contact, other)| key.take(*contact, *other));
+    let looks = day
+        .iter()
+        .filter_map(|(contact, other)| key.take(*contact, *other));
     looks.fold(NO_LOOK, f64::max)
 }

@@ -87,7 +87,9 @@ pub const NEGATIVES: &[Family] = &[
         name: "lognormal",
         day: |random| {
             let (median_s, sigma) = (mean(random), random.uniform(0.9, 2.2));
-            renewal(None, random, move |random| random.lognormal(median_s, sigma))
+            renewal(None, random, move |random| {
+                random.lognormal(median_s, sigma)
+            })
         },
     },
     Family {
@@ -107,7 +109,9 @@ pub const NEGATIVES: &[Family] = &[
                 true => poisson(DAY, size, random),
                 false => {
                     let (median_s, sigma) = (mean(random), random.uniform(0.9, 2.2));
-                    renewal(size, random, move |random| random.lognormal(median_s, sigma))
+                    renewal(size, random, move |random| {
+                        random.lognormal(median_s, sigma)
+                    })
                 }
             }
         },
@@ -125,7 +129,11 @@ pub const TIMERS: &[Family] = &[
         day: |random| {
             let periods: &[&f64] = &[&60.0, &120.0, &300.0, &600.0, &900.0, &1800.0, &3600.0];
             let (period, jitter) = (*random.pick(periods), random.uniform(0.0, 0.05));
-            let hours = if random.chance(0.5) { DAY } else { working(random) };
+            let hours = if random.chance(0.5) {
+                DAY
+            } else {
+                working(random)
+            };
             let size = Some(random.uniform(300.0, 3000.0).floor());
             let mut at = hours[0] * 3600.0 + period * random.unit();
             let mut moments = Vec::new();

@@ -69,7 +69,10 @@ impl Fourier {
     /// Decimation in time, by 4, 3 and 5: `out` becomes the transform of every `stride`th of `x`.
     fn transform(&self, x: &[Complex], stride: usize, out: &mut [Complex]) {
         let n = out.len();
-        let Some(radix) = [4, 2, 3, 5].into_iter().find(|radix| n.is_multiple_of(*radix)) else {
+        let Some(radix) = [4, 2, 3, 5]
+            .into_iter()
+            .find(|radix| n.is_multiple_of(*radix))
+        else {
             out[0] = x[0];
             return;
         };
