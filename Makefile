@@ -2,11 +2,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench floods fuzz
+.PHONY: help setup demo test lint bench floods evaluate fuzz
 
 CAPTURE ?= pcaps/webhook.pcap
 BENCH ?= pcaps/webhook.pcap
 CPU ?= 600
+PARTS ?=
 
 help:
 	@echo 'make setup   install what is missing (Debian, Ubuntu)'
@@ -15,6 +16,7 @@ help:
 	@echo 'make lint    formatting, clippy, licences'
 	@echo 'make bench   packets a second on BENCH=capture'
 	@echo 'make floods  memory and CPU under hostile traffic'
+	@echo 'make evaluate  how well the analytics tell what they should (minutes), to fixtures/evaluation'
 	@echo 'make fuzz    every parser fed with junk, CPU=600 seconds for each'
 
 setup:
@@ -39,6 +41,9 @@ bench: setup
 
 floods: setup
 	cargo bench --locked --bench floods
+
+evaluate: setup
+	cargo bench --locked --bench evaluate -- $(PARTS)
 
 fuzz: setup
 	CPU=$(CPU) tests/fuzz/run

@@ -10,10 +10,14 @@
 #![allow(clippy::disallowed_methods, clippy::print_stdout, missing_docs)] // A bench: files, threads.
 
 mod cadence;
+mod close;
 mod crowd;
+mod dissected;
+mod fitting;
 mod report;
 mod rivals;
 mod roc;
+mod session;
 mod site;
 
 use report::{Report, Seeds};
@@ -32,6 +36,16 @@ const PARTS: &[Part] = &[
         name: "cadence",
         about: "beacons among people and processes, by their moments alone",
         run: cadence::run,
+    },
+    Part {
+        name: "close",
+        about: "whether a reply was read, by how the client ended (AN1601)",
+        run: close::run,
+    },
+    Part {
+        name: "session",
+        about: "implants among long sessions, by their shape (AN0146)",
+        run: session::run,
     },
     Part {
         name: "benign",

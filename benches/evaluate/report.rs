@@ -66,6 +66,11 @@ impl Report {
         Report { seeds, folder }
     }
 
+    /// Which seeds are taken.
+    pub fn seeds(&self) -> Seeds {
+        self.seeds
+    }
+
     /// The seed of all that is drawn.
     pub fn seed(&self) -> u64 {
         match self.seeds {

@@ -42,6 +42,9 @@ pub const CONFIDENCE_CAP: f64 = 0.60;
 pub const N_HALF: u64 = 8;
 /// Bits of shape that a finding needs. A design value.
 const SHAPE_MIN: Bits = Bits::whole(4);
+/// Of [`features`], in their order, and what is added to them.
+const WEIGHTS: [f64; 6] = [1.10, 2.24, 3.05, 3.16, 0.09, 4.24];
+const BIAS: f64 = -5.03;
 /// Natural logarithm of the training set's odds: one implant to two benign sessions.
 const TRAINING_LOG_ODDS: f64 = -std::f64::consts::LN_2;
 
@@ -109,23 +112,45 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-/// What the shape of a session tells, where it has gaps and bytes to tell it.
-fn shape(profile: &FlowProfile) -> Option<Item> {
+/// What the model sees of a session: logarithm of inverted exchanges, where they are above 15 % of
+/// those that the server began; share of client bytes in them; PCR; irregularity; log-sd of gaps;
+/// PCR above 0 times irregularity. None without gaps and bytes.
+pub fn features(profile: &FlowProfile) -> Option<[f64; 6]> {
     let (pcr, irregularity) = (profile.pcr?, profile.irregularity?);
     let inverted = f64::from(profile.inverted);
-    let share_of_server = inverted / f64::from(profile.by_responder.max(1));
-    let inverted_bytes = profile.inverted_share.unwrap_or(0.0);
-    let gap_log_sd = profile.gap_log_sd.unwrap_or(0.0).min(3.0);
-    let counted = if share_of_server > 0.15 {
-        inverted
-    } else {
-        0.0
+    let counted = match inverted / f64::from(profile.by_responder.max(1)) > 0.15 {
+        true => inverted,
+        false => 0.0,
     };
-    let inversion = 1.10 * libm::log1p(counted) + 2.24 * inverted_bytes;
-    let upload = 3.05 * pcr + 4.24 * pcr.max(0.0) * irregularity;
-    let rhythm = 3.16 * irregularity + 0.09 * gap_log_sd;
-    let log_odds = inversion + upload + rhythm - 5.03;
-    let bits = (log_odds - TRAINING_LOG_ODDS) / std::f64::consts::LN_2;
+    Some([
+        libm::log1p(counted),
+        profile.inverted_share.unwrap_or(0.0),
+        pcr,
+        irregularity,
+        profile.gap_log_sd.unwrap_or(0.0).min(3.0),
+        pcr.max(0.0) * irregularity,
+    ])
+}
+
+/// The bits of `session.shape`, before its group's cap.
+pub fn shape_bits(profile: &FlowProfile) -> Option<f64> {
+    let log_odds = weighed(features(profile)?).iter().sum::<f64>() + BIAS;
+    Some((log_odds - TRAINING_LOG_ODDS) / std::f64::consts::LN_2)
+}
+
+fn weighed(features: [f64; 6]) -> [f64; 6] {
+    std::array::from_fn(|index| WEIGHTS[index] * features[index])
+}
+
+/// What the shape of a session tells, where it has gaps and bytes to tell it.
+fn shape(profile: &FlowProfile) -> Option<Item> {
+    let features = features(profile)?;
+    let [_, inverted_bytes, pcr, irregularity, gap_log_sd, _] = features;
+    let [answers, answered, sent, irregular, uneven, upload] = weighed(features);
+    let (inversion, upload) = (answers + answered, sent + upload);
+    let rhythm = irregular + uneven;
+    let log_odds = inversion + upload + rhythm + BIAS;
+    let bits = shape_bits(profile)?;
     let why = match inversion > upload + rhythm {
         true => "the server asks and the client answers: the reverse of the web",
         false => "one session sends far more than it receives, at irregular moments",

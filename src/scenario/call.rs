@@ -4,6 +4,7 @@ use super::certificate::Issuer;
 use super::hello::{Alpn, Terms};
 use super::random::{Random, seconds};
 use super::script::{Close, Protocol, Script, Server, Turn};
+use super::segments::RECORD;
 use super::stack::Stack;
 use crate::time::Span;
 use std::net::Ipv4Addr;
@@ -75,6 +76,7 @@ impl Call {
                 turns: Vec::new(),
                 close: Close::Notify,
                 byte_nanos: 160,
+                record_bytes: RECORD,
             },
         }
     }
@@ -153,6 +155,12 @@ impl Call {
     /// At this rate, in megabits a second.
     pub fn megabits(mut self, rate: f64) -> Call {
         self.script.byte_nanos = (8000.0 / rate.max(0.01)) as u32;
+        self
+    }
+
+    /// Writers that make records of so many bytes, where a message is not long.
+    pub fn records_of(mut self, bytes: u64) -> Call {
+        self.script.record_bytes = bytes.clamp(1, RECORD);
         self
     }
 

@@ -44,7 +44,7 @@ pub use wire::Made;
 use crate::time::{Span, Timestamp};
 
 /// Scenarios that have no benign day beside them.
-const WITHOUT_DAY: [&str; 2] = ["close-matrix", "populations"];
+const WITHOUT_DAY: [&str; 4] = ["close-matrix", "close-runs", "lookalikes", "populations"];
 
 /// What a scenario is made of.
 #[derive(Clone, Debug, PartialEq)]
@@ -151,6 +151,16 @@ pub const ALL: &[Named] = &[
         name: "close-matrix",
         about: "Every way in which a client ends a flow, with TLS 1.3, TLS 1.2 and HTTP/2.",
         cast: attack::close_matrix,
+    },
+    Named {
+        name: "close-runs",
+        about: "Every way to end with sizes, records, round trips and clients that are drawn.",
+        cast: attack::close_runs,
+    },
+    Named {
+        name: "lookalikes",
+        about: "Honest sessions of hours that look like an implant's: sync, telemetry, management.",
+        cast: benign::lookalikes,
     },
     Named {
         name: "populations",

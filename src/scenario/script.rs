@@ -117,6 +117,8 @@ pub struct Script {
     pub close: Close,
     /// Nanoseconds a byte takes on the slowest link.
     pub byte_nanos: u32,
+    /// Application bytes that a TLS record holds at most.
+    pub record_bytes: u64,
 }
 
 impl Turn {

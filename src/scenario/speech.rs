@@ -73,7 +73,12 @@ impl Talk {
         if first && terms.alpn == Alpn::H2 && !terms.tls13 {
             self.sealed(&mut out, terms, H2_PREFACE);
         }
-        self.sealed(&mut out, terms, bytes);
+        let mut left = bytes;
+        while left > self.script.record_bytes {
+            self.sealed(&mut out, terms, self.script.record_bytes);
+            left -= self.script.record_bytes;
+        }
+        self.sealed(&mut out, terms, left);
         Message::Whole(out)
     }
 

@@ -88,7 +88,8 @@ impl Repository {
         faults
     }
 
-    /// Folders of `fixtures` for which `pcaps` holds no capture.
+    /// Folders of `fixtures` for which `pcaps` holds no capture; `evaluation` is what the bench of
+    /// that name made of scenarios.
     pub fn fixtures_without_capture(&self) -> Vec<Fault> {
         let captures = self.captures();
         let fixtures = names(&self.root.join("fixtures"));
@@ -97,7 +98,9 @@ impl Repository {
                 .iter()
                 .any(|capture| capture.split('.').next() == Some(fixture))
         };
-        let alone = fixtures.into_iter().filter(|fixture| !known(fixture));
+        let alone = fixtures
+            .into_iter()
+            .filter(|fixture| fixture != "evaluation" && !known(fixture));
         let fault = |fixture| Fault {
             path: format!("fixtures/{fixture}"),
             line: 1,

@@ -21,6 +21,7 @@ pub struct Beaconing {
 
 impl Beaconing {
     /// Whether any of the conditions holds.
+    #[allow(dead_code)] // For the vectors.
     pub fn is_flagged(self) -> bool {
         self.score > 0
     }

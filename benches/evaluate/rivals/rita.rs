@@ -14,8 +14,7 @@ pub struct Beacon {
     pub duration: f64,
 }
 
-/// The native thresholds: low, and medium.
-pub const LOW: f64 = 0.5;
+/// The native threshold of a medium finding.
 pub const MEDIUM: f64 = 0.7;
 
 /// Contacts of the 24 hours from `start` on, in order. No score below four distinct seconds.

@@ -1,11 +1,9 @@
 //! From a scenario to the alerts of a sensor that saw it, each with the label of what it is about.
 
+use crate::dissected::settings;
 use std::collections::BTreeMap;
-use std::path::Path;
-use tapir::config;
 use tapir::detect::Alert;
 use tapir::scenario::{self, Options, Scenario, Truth};
-use tapir::sensor::settings::Settings;
 use tapir::sensor::{Line, Sensor};
 use tapir::time::Timestamp;
 
@@ -28,12 +26,6 @@ pub struct Program {
     pub analytic: String,
     pub variant: String,
     pub from: f64,
-}
-
-fn settings() -> Settings {
-    let file = config::File::from_text(Path::new("roles.toml"), scenario::roles());
-    let file = file.expect("the generator's roles are TOML");
-    file.resolve().expect("the generator's roles are valid")
 }
 
 /// Plays a scenario to a sensor.

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 /// Classes of hours that are told apart.
 const CLASSES_MAX: usize = 7;
 /// Bytes of their histograms; one histogram alone always fits.
-const HISTOGRAM_BYTES_MAX: usize = 448;
+const HISTOGRAM_BYTES_MAX: usize = 348;
 /// The most that [`Hours::heap_bytes`] gives.
 pub const HEAP_BYTES_MAX: usize =
     (CLASSES_MAX + 1) * size_of::<Class>() + HISTOGRAM_BYTES_MAX + GAPS_BYTES_MAX;

@@ -7,6 +7,7 @@
 //! is for the analytics to say. One key holds at most [`SERIES_BYTES_MAX`] bytes, and a busy one
 //! [`BRISK_BYTES_MAX`] more.
 
+mod calm;
 mod gaps;
 mod hours;
 mod persistence;

@@ -2,6 +2,7 @@
 //!
 //! O(1) an event. Evidence ages: every count halves as each third day begins.
 
+use super::calm::{self, Calm};
 use super::gaps::{Bursts, GAPS_BYTES_MAX, Gaps, bin};
 use super::hours::{self, Hours};
 use super::persistence::{Counts, Persistence};
@@ -22,7 +23,7 @@ const FIRST_LOOK: u32 = 6;
 
 /// The most that a series holds, itself included, where no hour had more than 600 events: 1.5 KiB.
 pub const SERIES_BYTES_MAX: usize =
-    size_of::<Series>() + hours::HEAP_BYTES_MAX + sizes::HEAP_BYTES_MAX;
+    size_of::<Series>() + hours::HEAP_BYTES_MAX + sizes::HEAP_BYTES_MAX + calm::HEAP_BYTES_MAX;
 const _: () = assert!(SERIES_BYTES_MAX <= 1536);
 /// What a series holds besides for the shorter merge of a busy key.
 pub const BRISK_BYTES_MAX: usize = size_of::<Brisk>() + GAPS_BYTES_MAX;
@@ -44,6 +45,7 @@ pub struct Series {
     bursts: Bursts,
     hours: Hours,
     sizes: Sizes,
+    calm: Calm,
     brisk: Option<Box<Brisk>>,
     counts: Counts,
     /// Gaps so far, without ageing.
@@ -73,17 +75,19 @@ pub enum View {
     Quiet,
     /// Gaps between events of one upload size.
     Size,
+    /// Gaps between two pauses: people who use the same destination come in sittings.
+    Calm,
     /// Gaps of a busy key, with bursts merged within a quarter of a second only.
     Brisk,
 }
 
 impl View {
-    /// What the choice among views is worth, in bits. That of `Brisk` is a design.
+    /// What the choice among views is worth, in bits. Those of `Brisk` and `Calm` are a design.
     fn deduction(self) -> f64 {
         match self {
             View::All => 0.0,
             View::Quiet | View::Brisk => 2.0,
-            View::Size => 4.0,
+            View::Size | View::Calm => 4.0,
         }
     }
 
@@ -92,6 +96,7 @@ impl View {
         match self {
             View::All => 3,
             View::Quiet | View::Size | View::Brisk => 4,
+            View::Calm => 6,
         }
     }
 }
@@ -127,6 +132,7 @@ impl Series {
             gap.inspect(|b| brisk.gaps.add(*b)).is_some()
         });
         let gap = self.bursts.handle(at, MERGE).map(bin);
+        gap.inspect(|b| self.calm.handle(*b));
         if let Some(b) = gap
             && let Some((gaps, closed)) = self.hours.add(b, self.hour)
         {
@@ -152,6 +158,7 @@ impl Series {
         // A size that all events share shows what all of them show.
         let sizes = self.sizes.gaps().filter(|gaps| **gaps != all);
         views.extend(sizes.map(|gaps| (View::Size, gaps)));
+        views.push((View::Calm, self.calm.gaps()));
         views.extend(self.brisk.as_ref().map(|brisk| (View::Brisk, &brisk.gaps)));
         let readings = views.into_iter().filter_map(|(view, gaps)| {
             if gaps.n() < view.gaps_min() {
@@ -182,6 +189,7 @@ impl Series {
         size_of::<Series>()
             + self.hours.heap_bytes()
             + self.sizes.heap_bytes()
+            + self.calm.heap_bytes()
             + self.brisk.as_deref().map_or(0, brisk)
     }
 
@@ -204,6 +212,7 @@ impl Series {
     fn halve(&mut self) {
         self.hours.halve();
         self.sizes.halve();
+        self.calm.halve();
         self.counts.halve();
         if let Some(brisk) = &mut self.brisk {
             brisk.gaps.halve();

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 /// Sizes that are followed.
 const SLOTS: usize = 3;
-/// Bytes of their histograms: 83 bins.
-const HISTOGRAM_BYTES_MAX: usize = 250;
+/// Bytes of their histograms: 63 bins.
+const HISTOGRAM_BYTES_MAX: usize = 189;
 /// The most that [`Sizes::heap_bytes`] gives.
 pub const HEAP_BYTES_MAX: usize = SLOTS * size_of::<Slot>() + HISTOGRAM_BYTES_MAX;
 

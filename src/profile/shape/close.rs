@@ -247,7 +247,9 @@ impl Close {
         match self.farewell {
             Some(farewell) => {
                 let after = self.sent - farewell.sent.min(self.sent);
-                self.unread = after > farewell_max || farewell.records > 1;
+                // What provoked the reset of an unanswered request may be seen after it.
+                let unseen = farewell.waiting && after == 0;
+                self.unread = unseen || after > farewell_max || farewell.records > 1;
                 self.half = self.unread && !farewell.waiting;
             }
             None if self.is_waiting() => self.unread = true,

@@ -10,7 +10,7 @@ mod upload;
 mod webcall;
 
 pub use beacon::{beacon_sessions, beacons};
-pub use oneway::{an1601, close_matrix};
+pub use oneway::{an1601, close_matrix, close_runs};
 pub use session::an0146;
 pub use upload::an1415;
 pub use webcall::{an1190, an1191};

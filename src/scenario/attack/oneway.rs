@@ -6,7 +6,7 @@ use super::{infected, invented, variant};
 use crate::scenario::call::{Call, hostile, server};
 use crate::scenario::cast::{Analytic, Cast};
 use crate::scenario::host::Role;
-use crate::scenario::random::Random;
+use crate::scenario::random::{Random, seconds};
 use crate::scenario::script::Close;
 use crate::scenario::stack::Stack;
 use crate::scenario::when::{Jitter, When};
@@ -85,6 +85,62 @@ pub fn close_matrix(cast: &mut Cast<'_>) {
             }
         }
     }
+}
+
+/// The same ways with TLS 1.3 and 1.2, and everything about them drawn: sizes, records, round
+/// trips, clients, how long servers think.
+pub fn close_runs(cast: &mut Cast<'_>) {
+    let start = cast.options.start;
+    let hosts = cast.hosts.len();
+    for (index, close) in Close::ALL.iter().copied().enumerate() {
+        for tls13 in [true, false] {
+            let place = index * 2 + usize::from(tls13);
+            let at = start + Span::from_secs(60 * (place as i64 + 1));
+            let version = if tls13 { "1.3" } else { "1.2" };
+            let parameters = serde_json::json!({ "close": close.name(), "version": version });
+            let act = move |random: &mut Random, _| {
+                let call = drawn(&format!("run-{place}.example"), close, random);
+                vec![if tls13 { call } else { call.tls12() }]
+            };
+            let when = When::At([at].into());
+            let (host, analytic) = (place % hosts, Analytic::AN1601);
+            cast.hostile(host, "close.run", analytic, when, parameters, act);
+            if let Some(program) = cast.programs.last_mut() {
+                program.from = start;
+                program.analytic = close.shows_unread().then_some(analytic);
+            }
+        }
+    }
+}
+
+/// A call of which only the ending is given.
+fn drawn(name: &str, close: Close, random: &mut Random) -> Call {
+    use Stack::{Apple, Chromium, Curl, Electron, Go, Node, Python, Schannel};
+    let stacks = [Apple, Chromium, Curl, Electron, Go, Node, Python, Schannel];
+    let stack = stacks[random.below(stacks.len() as u64) as usize];
+    let answer = match close {
+        // More than the client takes before it stops.
+        Close::HeadOnly | Close::Destroyed => random.log_uniform(200_000.0, 900_000.0),
+        Close::Held => random.log_uniform(300_000.0, 2_000_000.0),
+        _ if random.chance(0.1) => 27.0,
+        _ => random.log_uniform(20.0, 60_000.0),
+    };
+    let think_s = random.log_uniform(0.002, 2.0);
+    let mut server = server(name);
+    server.rtt = seconds(random.log_uniform(0.002, 0.25));
+    let mut call = Call::new(server, stack).close(close);
+    if random.chance(0.5) {
+        call = call.records_of(random.log_uniform(120.0, 8000.0) as u64);
+    }
+    if random.chance(0.3) {
+        call = call.h2();
+    }
+    // Earlier requests of the same flow, which were read.
+    for _ in 0..random.below(3) {
+        let (ask, told) = (random.bytes(500.0, 0.8, 60), random.bytes(2000.0, 1.2, 20));
+        call = call.ask(ask, 0.02, told);
+    }
+    call.ask(random.bytes(500.0, 0.8, 60), think_s, answer as u64)
 }
 
 /// Macs.

@@ -4,11 +4,13 @@
 
 mod browse;
 mod desk;
+mod lookalikes;
 mod sessions;
 mod timing;
 mod unattended;
 
 pub use browse::page;
+pub use lookalikes::lookalikes;
 pub use timing::populations;
 
 use super::cast::Cast;

@@ -9,7 +9,7 @@ use crate::scenario::when::{Hours, When};
 use crate::time::Span;
 
 /// Turns that fill about so many seconds; `next` gives the next turn, its pause included.
-fn fill(total_s: f64, mut next: impl FnMut() -> Turn) -> Vec<Turn> {
+pub(super) fn fill(total_s: f64, mut next: impl FnMut() -> Turn) -> Vec<Turn> {
     let mut turns = Vec::new();
     let mut elapsed = 0.0;
     while elapsed < total_s {
@@ -21,11 +21,11 @@ fn fill(total_s: f64, mut next: impl FnMut() -> Turn) -> Vec<Turn> {
 }
 
 /// A WebSocket ping and its answer.
-fn ping(pause: f64) -> Turn {
+pub(super) fn ping(pause: f64) -> Turn {
     Turn::ask(seconds(pause), 6, Span::from_millis(1), 6)
 }
 
-fn chat(random: &mut Random) -> Call {
+pub(super) fn chat(random: &mut Random) -> Call {
     let total = random.log_uniform(3600.0, 30_000.0);
     let turns = fill(total, || {
         if random.chance(0.55) {
@@ -45,7 +45,7 @@ fn chat(random: &mut Random) -> Call {
         .close(Close::Read)
 }
 
-fn push(random: &mut Random, stack: Stack, name: &str, port: u16) -> Call {
+pub(super) fn push(random: &mut Random, stack: Stack, name: &str, port: u16) -> Call {
     let total = random.log_uniform(7200.0, 40_000.0);
     let turns = fill(total, || {
         if random.chance(0.5) {
@@ -63,7 +63,7 @@ fn push(random: &mut Random, stack: Stack, name: &str, port: u16) -> Call {
         .close(Close::ServerFirst)
 }
 
-fn remote_development(random: &mut Random) -> Call {
+pub(super) fn remote_development(random: &mut Random) -> Call {
     let total = random.log_uniform(1800.0, 14_000.0);
     let turns = fill(total, || {
         let pause = match random.chance(0.8) {
