@@ -10,7 +10,7 @@ use tapir::scenario::{Options, Sweep};
 use tapir::time::Span;
 
 /// Days of look-alikes, one on each host, and runs of each implant on some Macs.
-const DAYS: usize = 16;
+const DAYS: usize = 12;
 const RUNS: usize = 10;
 const HOSTS: u32 = 180;
 /// What makes a session long, and what makes it judged.
@@ -43,7 +43,7 @@ pub fn run(report: &Report) {
         sessions("lookalikes", &options, "benign.")
     });
     let negatives: Vec<Scores> = benign.iter().map(scores).collect();
-    let (mut rows, mut plots, mut implants) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rows, mut plots, mut by_kind) = (Vec::new(), Vec::new(), Vec::new());
     for (variant, name, bar) in IMPLANTS {
         let found = gather(RUNS, |number| {
             implant(report.seed() + number as u64, variant)
@@ -51,9 +51,9 @@ pub fn run(report: &Report) {
         let positives: Vec<Scores> = found.iter().map(scores).collect();
         rows.push(row(name, bar, &positives, &negatives));
         plots.push((name.to_string(), points(&positives, &negatives, 0)));
-        implants.extend(found);
+        by_kind.push(found);
     }
-    let all: Vec<Scores> = implants.iter().map(scores).collect();
+    let all: Vec<Scores> = by_kind.iter().flatten().map(scores).collect();
     for engine in [1, 2] {
         plots.push((
             format!("all, {}", SCORES[engine]),
@@ -63,16 +63,33 @@ pub fn run(report: &Report) {
     report.text("session", &text(&rows, &benign, &negatives));
     plot(report, plots);
     if report.seeds() == Seeds::Tuning {
-        let of = |sessions: &[Session]| {
-            let judged = sessions
-                .iter()
-                .filter(|session| is_judged(&session.profile));
-            judged
-                .filter_map(|session| an0146::features(&session.profile))
-                .collect::<Vec<_>>()
-        };
-        println!("{}", fitting::logistic(&of(&implants), &of(&benign)));
+        refit(&by_kind, &benign);
     }
+}
+
+/// Shows weights that fit, and what they find at 1 % of the benign sessions.
+fn refit(by_kind: &[Vec<Session>], benign: &[Session]) {
+    let of = |sessions: &[Session]| {
+        let judged = sessions.iter().map(|session| &session.profile);
+        let judged = judged.filter(|profile| is_judged(profile));
+        judged.filter_map(an0146::features).collect::<Vec<_>>()
+    };
+    let implants: Vec<_> = by_kind.iter().flat_map(|kind| of(kind)).collect();
+    let others = of(benign);
+    let model = fitting::logistic(&implants, &others);
+    let scores = |features: &[[f64; 5]]| {
+        let odds = features.iter().map(|features| model.log_odds(features));
+        odds.collect::<Vec<_>>()
+    };
+    let threshold = roc::threshold(&scores(&others), 0.01);
+    let found = by_kind.iter().map(|kind| {
+        let found = scores(&of(kind))
+            .into_iter()
+            .filter(|score| *score > threshold);
+        found.count() as f64 / kind.len().max(1) as f64
+    });
+    let found: Vec<f64> = found.collect();
+    println!("{model:.2?}: above {threshold:.2} log odds {found:.3?}");
 }
 
 fn gather(runs: usize, run: impl Fn(usize) -> Vec<Session> + Sync) -> Vec<Session> {

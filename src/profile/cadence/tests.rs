@@ -254,6 +254,31 @@ fn a_beacon_is_found_beside_a_person_and_a_person_alone_is_not() {
 }
 
 #[test]
+fn gaps_between_two_pauses_are_calm_and_their_neighbours_are_not() {
+    let mut calm = super::calm::Calm::default();
+    [60, 20, 60, 60, 10, 60, 57, 80].map(|b| calm.handle(b));
+    let cells: Vec<(u8, u16)> = calm.gaps().cells().collect();
+    assert_eq!(cells, [(10, 1), (20, 1), (57, 1)]);
+}
+
+#[test]
+fn a_beacon_is_found_among_the_sittings_of_a_day_whose_sizes_it_shares() {
+    let mut random = Random(5);
+    let mut found = 0;
+    for _ in 0..20 {
+        let hours = [8.0, 18.0];
+        let mut moments = beacon(&mut random, 300.0, 0.3, 0.0, hours);
+        moments.extend(browsing(&mut random, hours));
+        moments.sort_by(f64::total_cmp);
+        let sized = |at| (at, 400 + (random.next() * 2500.0) as u64);
+        let events: Vec<(f64, u64)> = moments.into_iter().map(sized).collect();
+        let reading = series(&events).reading(&TEMPLATES);
+        found += u32::from(reading.is_some_and(|reading| reading.bits >= 20.0));
+    }
+    assert!(found >= 18, "{found}");
+}
+
+#[test]
 fn looks_are_due_at_growing_numbers_of_gaps_and_once_an_hour() {
     let mut series = Series::default();
     let mut looks = Vec::new();

@@ -389,6 +389,27 @@ fn a_reset_in_the_originators_name_or_after_a_long_silence_leaves_nothing_unread
 }
 
 #[test]
+fn a_reset_after_leave_was_taken_of_an_unanswered_request_leaves_the_reply_unread_seen_or_not() {
+    for answered in [false, true] {
+        let mut shape = Shape::default();
+        data(&mut shape, 0, Originator, b"GET / HTTP/1.1\r\n\r\n");
+        if answered {
+            data(&mut shape, 5, Responder, &[b'x'; 500]);
+        }
+        shape.handle_segment(&Segment {
+            fin: true,
+            ..segment(10, Originator)
+        });
+        shape.handle_segment(&Segment {
+            rst: true,
+            ..segment(20, Originator)
+        });
+        let profile = shape.profile(at(0), at(30), false);
+        assert_eq!(profile.unread, !answered);
+    }
+}
+
+#[test]
 fn a_window_that_stays_shut_is_a_reply_unread() {
     let mut shape = Shape::default();
     data(&mut shape, 0, Originator, b"GET / HTTP/1.1\r\n\r\n");
