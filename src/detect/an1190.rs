@@ -212,7 +212,7 @@ fn service_rarity(case: &Case<'_>) -> Option<Item> {
     let item = Item::new(
         "role.service_rarity",
         Group::DestinationRarity,
-        Bits::rarity(k, n),
+        Bits::rarity_or_custom(k, n),
     )
     .observed(json!({"hosts_role_using": k, "hosts_role": n}))
     .expected(format!("{k} of {n} peers in 30 d"), n)

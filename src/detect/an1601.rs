@@ -24,16 +24,17 @@
 //! | `context.uri_entropy` | context | 2, for a clear-text URI above EntropyScore |
 //!
 //! (H: entropy of reply sizes in bits. Rates count only where the own rate's 5 % bound is above the
-//! peers' 95 % bound. Peers are other hosts at the same destination, with twenty samples, else the
-//! role's other calls.) All weights are design values.
+//! peers' 95 % bound, and one in eight requests. Peers are other hosts at the same destination, with
+//! twenty flows; where nobody of the role calls it, the role's other calls.) All weights are design
+//! values.
 
-use super::answers::RoleTally;
+use super::answers::Answered;
 use super::attack::Analytic;
 use super::beta::Count;
 use super::evidence::{Bits, Evidence, Group, Item};
 use super::finding::{Confidence, Finding, Grounds, Missing, Scene};
 use super::rarity::{self, Others};
-use super::replies::{Detail, ENTROPY_MIN, Replies, Tally};
+use super::replies::{Detail, ENTROPY_MIN, Replies};
 use super::settings::Settings;
 use super::timing::{Timing, rounded};
 use serde_json::json;
@@ -45,6 +46,9 @@ pub const CONFIDENCE_CAPS: [f64; 2] = [0.60, 0.45];
 pub const N_HALF: u64 = 12;
 /// Samples of peers below which a rate is not known.
 const PEERS_MIN: u64 = 20;
+/// Requests of one key are alike, and weigh as one in so many that are not. A design value: on
+/// benign days hosts differ by more than single requests would let them.
+const ALIKE: u64 = 8;
 /// Bits of replies, and of what speaks beside them.
 const PATH_MIN: Bits = Bits::whole(6);
 const BESIDE_MIN: Bits = Bits::whole(4);
@@ -63,9 +67,9 @@ pub struct Case<'a> {
     /// How its requests were answered.
     pub replies: &'a Replies,
     /// How those of other hosts to the same destination were.
-    pub peers: Tally,
+    pub peers: Answered,
     /// How the role's other requests were.
-    pub role: RoleTally,
+    pub role: Answered,
     /// The role's other members.
     pub others: Others,
     /// How regularly it asks.
@@ -127,15 +131,15 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
     })
 }
 
-/// The rate to compare with, and whose it is: of the destination, else of the role.
-fn usual(case: &Case<'_>, of: fn(&Tally) -> Count) -> Option<(Count, &'static str)> {
-    let candidates = [
-        (of(&case.peers), "other hosts at this destination"),
-        (of(&case.role.tally), "other calls of the role"),
-    ];
-    candidates
-        .into_iter()
-        .find(|(count, _)| count.n >= PEERS_MIN)
+/// What to compare with, and whose it is: others at the destination, else the role. None where
+/// others call the destination and too little of that is known yet.
+fn usual<'a>(case: &'a Case<'_>) -> Option<(&'a Answered, &'static str)> {
+    let known = |answered: &Answered| u64::from(answered.tally.flows) >= PEERS_MIN;
+    if known(&case.peers) {
+        return Some((&case.peers, "other hosts at this destination"));
+    }
+    let alone = case.others.callers == 0;
+    (alone && known(&case.role)).then_some((&case.role, "other calls of the role"))
 }
 
 /// Bits for a rate above the usual one, where the bounds of both lie apart.
@@ -147,7 +151,8 @@ fn above_usual(own: Count, usual: Count) -> Option<Bits> {
 
 fn unread(case: &Case<'_>) -> Option<Item> {
     let own = case.replies.tally.unread();
-    let (usual, whose) = usual(case, Tally::unread)?;
+    let (usual, whose) = usual(case)?;
+    let usual = usual.tally.unread();
     let bits = above_usual(own, usual)?;
     let half = case.replies.tally.half;
     let item = Item::new("replies.unread", Group::Direction, bits)
@@ -168,8 +173,9 @@ fn unread(case: &Case<'_>) -> Option<Item> {
 
 fn empty(case: &Case<'_>) -> Option<Item> {
     let own = case.replies.tally.empty();
-    let (usual, whose) = usual(case, Tally::empty)?;
-    let bits = above_usual(own, usual)?;
+    let (usual, whose) = usual(case)?;
+    let usual = usual.tally.empty();
+    let bits = above_usual(own.one_in(ALIKE), usual.one_in(ALIKE))?;
     let item = Item::new("replies.empty", Group::Direction, bits)
         .capped(ONE_WAY_CAP)
         .observed(json!({"empty": own.k, "requests": own.n, "usual_empty": usual.k}))
@@ -187,12 +193,12 @@ fn empty(case: &Case<'_>) -> Option<Item> {
 fn constant(case: &Case<'_>, detail: &Detail) -> Option<Item> {
     let (replies, requests) = (detail.replies.entropy(), detail.requests.entropy());
     let n = detail.replies.n();
-    let role = case.role;
+    let (answered, whose) = usual(case)?;
+    let (keys, usual) = (u64::from(answered.keys), answered.entropy());
     let constant = replies <= CONSTANT_ENTROPY_MAX && n >= ENTROPY_MIN;
-    if !constant || requests < VARIED_ENTROPY_MIN || u64::from(role.keys) < PEERS_MIN {
+    if !constant || requests < VARIED_ENTROPY_MIN || keys < PEERS_MIN {
         return None;
     }
-    let usual = f64::from(role.centibits) / 100.0 / f64::from(role.keys.max(1));
     let bits = Bits::new(n as f64 * (usual - replies) / 8.0);
     let item = Item::new("replies.constant", Group::Direction, bits)
         .capped(ONE_WAY_CAP)
@@ -201,8 +207,8 @@ fn constant(case: &Case<'_>, detail: &Detail) -> Option<Item> {
             "request_entropy": rounded(requests, 100.0), "modal_reply": detail.replies.modal(),
         }))
         .expected(
-            format!("reply sizes of {usual:.2} bits of entropy in the role"),
-            u64::from(role.keys),
+            format!("reply sizes of {usual:.2} bits of entropy, as {whose}"),
+            keys,
         )
         .why("whatever is asked, the reply is the same");
     (item.bits > Bits::ZERO).then_some(item)

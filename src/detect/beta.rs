@@ -22,6 +22,11 @@ impl Count {
         Count { k: k.min(n), n }
     }
 
+    /// The same share of fewer: one in `times`.
+    pub fn one_in(self, times: u64) -> Count {
+        Count::new(self.k / times.max(1), self.n / times.max(1))
+    }
+
     fn posterior(self) -> (f64, f64) {
         let misses = self.n.saturating_sub(self.k);
         (0.5 + self.k as f64, 0.5 + misses as f64)

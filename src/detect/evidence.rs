@@ -35,6 +35,15 @@ impl Bits {
         Bits::new(-((k as f64 + 1.0) / (n as f64 + 2.0)).log2())
     }
 
+    /// [`Bits::rarity`], or two bits against where most of three others or more do it: what a role
+    /// does is no sign of one program. By design.
+    pub fn rarity_or_custom(k: u64, n: u64) -> Bits {
+        match n >= 3 && k.saturating_mul(2) > n {
+            true => Bits::whole(-2),
+            false => Bits::rarity(k, n),
+        }
+    }
+
     /// A p-value of a matching baseline by the calibrator e = ½·p^(−½), that is −1 − ½·log2 p: e is
     /// a valid e-value, whatever the distribution. A p of ¼ or more is no evidence.
     pub fn calibrated(p: f64) -> Bits {

@@ -1,7 +1,8 @@
 //! From who else in the role does it to evidence of rarity.
 //!
 //! Knows no analytic. What common destinations and clients take away is that these items are small;
-//! none of them is a veto.
+//! what
+//! most of a role calls takes two bits away. None of them is a veto.
 
 use super::evidence::{Bits, Group, Item};
 use super::finding::Scene;
@@ -22,7 +23,8 @@ pub struct Others {
     pub fingerprint: u64,
 }
 
-/// `role.destination_rarity`: −log2[(k + 1)/(n + 2)], k of n others call the object.
+/// `role.destination_rarity`: −log2[(k + 1)/(n + 2)], k of n others call the object; −2 where most
+/// of them do.
 pub fn destination(scene: &Scene<'_>, others: &Others) -> Item {
     let Others {
         members: n,
@@ -33,7 +35,7 @@ pub fn destination(scene: &Scene<'_>, others: &Others) -> Item {
     Item::new(
         "role.destination_rarity",
         Group::DestinationRarity,
-        Bits::rarity(k, n),
+        Bits::rarity_or_custom(k, n),
     )
     .observed(json!({"hosts_role_calling": k, "hosts_role": n}))
     .expected(format!("{k} of {n} peers in 30 d"), n)

@@ -14,6 +14,8 @@ use serde_json::json;
 const CANDIDATE: f64 = 20.0;
 /// Bits of a timer for one bit of evidence. A design value, not fitted.
 const BITS_A_BIT: f64 = 4.0;
+/// Bits of rarity and of the client beside which persistence counts. A design value.
+const BESIDE_MIN: Bits = Bits::whole(2);
 /// Events that make the six gaps of a first look.
 const EVENTS_MIN: u32 = 7;
 
@@ -60,11 +62,12 @@ impl Timing {
     pub fn persistence(&self, items: &[Item]) -> Option<Item> {
         let speaks = |group| {
             let mut of = items.iter().filter(|item| item.group == group);
-            of.any(|item| item.bits > Bits::ZERO)
+            of.any(|item| item.bits >= BESIDE_MIN)
         };
         let persistence = self.persistence?;
         let beside = speaks(Group::DestinationRarity) && speaks(Group::ClientFingerprint);
-        if !beside || speaks(Group::Timing) {
+        let timer = items.iter().any(|item| item.group == Group::Timing);
+        if !beside || timer {
             return None;
         }
         let bits = Bits::new(persistence.bits());

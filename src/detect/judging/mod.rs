@@ -261,7 +261,7 @@ impl Engine {
         } else {
             answers.add(role, object, added, now.limits.baseline_keys_max);
             if let Some(entropy) = call.replies.entropy_due(epoch) {
-                answers.add_entropy(role, entropy);
+                answers.add_entropy(role, object, entropy);
             }
         }
         self.raise(now, &scene, alert_key, finding?)
