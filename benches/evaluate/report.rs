@@ -33,9 +33,17 @@ impl Axis {
         if self.log { libm::log10(value) } else { value }
     }
 
+    /// How many labels: of a logarithmic axis one for each decade.
+    fn labels(&self) -> usize {
+        match self.log {
+            true => (self.place(self.ends[1]) - self.place(self.ends[0])) as usize + 1,
+            false => 11,
+        }
+    }
+
     fn label(&self, place: f64) -> String {
         match self.log {
-            true => format!("1e{place:.0}"),
+            true => format!("{}", libm::round(libm::exp10(place) * 1e6) / 1e6),
             false if self.ends[1] > 2.0 => format!("{place:.0}"),
             false => format!("{place:.1}"),
         }
@@ -117,6 +125,8 @@ impl Plot {
             .light_line_style(TRANSPARENT)
             .x_desc(x.title)
             .y_desc(y.title)
+            .x_labels(x.labels())
+            .y_labels(y.labels())
             .x_label_formatter(&|place| x.label(*place))
             .y_label_formatter(&|place| y.label(*place))
             .draw()?;

@@ -81,15 +81,20 @@ fn refit(by_kind: &[Vec<Session>], benign: &[Session]) {
         let odds = features.iter().map(|features| model.log_odds(features));
         odds.collect::<Vec<_>>()
     };
-    let threshold = roc::threshold(&scores(&others), 0.01);
-    let found = by_kind.iter().map(|kind| {
-        let found = scores(&of(kind))
-            .into_iter()
-            .filter(|score| *score > threshold);
-        found.count() as f64 / kind.len().max(1) as f64
-    });
-    let found: Vec<f64> = found.collect();
-    println!("{model:.2?}: above {threshold:.2} log odds {found:.3?}");
+    // One to two, and four bits more.
+    let four_bits = 3.0 * std::f64::consts::LN_2;
+    for threshold in [roc::threshold(&scores(&others), 0.01), four_bits] {
+        let found = by_kind.iter().map(|kind| {
+            let found = scores(&of(kind))
+                .into_iter()
+                .filter(|score| *score > threshold);
+            found.count() as f64 / kind.len().max(1) as f64
+        });
+        let found: Vec<f64> = found.collect();
+        let benign = roc::above(&scores(&others), threshold);
+        println!("above {threshold:.2} log odds: {found:.3?}, {benign:.4} of the benign");
+    }
+    println!("{model:.2?}");
 }
 
 fn gather(runs: usize, run: impl Fn(usize) -> Vec<Session> + Sync) -> Vec<Session> {

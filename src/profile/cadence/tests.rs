@@ -256,7 +256,9 @@ fn a_beacon_is_found_beside_a_person_and_a_person_alone_is_not() {
 #[test]
 fn gaps_between_two_pauses_are_calm_and_their_neighbours_are_not() {
     let mut calm = super::calm::Calm::default();
-    [60, 20, 60, 60, 10, 60, 57, 80].map(|b| calm.handle(b));
+    for b in [60, 20, 60, 60, 10, 60, 57, 80] {
+        calm.handle(b);
+    }
     let cells: Vec<(u8, u16)> = calm.gaps().cells().collect();
     assert_eq!(cells, [(10, 1), (20, 1), (57, 1)]);
 }
