@@ -5,8 +5,9 @@
 //! 30 min, 1, 2, 4, 8, 12 and 24 h) and at its end. **Duration weighs nothing**: alone it told
 //! nothing in the prototype (AUC .48 to .52, synthetic); it only decides which sessions are judged.
 //!
-//! A finding needs all of: SessionDuration (at least `min_s`, and a share of at most `p_max` of the
-//! sessions of the host, else of its role, last as long); eight exchanges; four bits of shape; an
+//! A finding needs all of: SessionDuration (at least `min_s`; and a share of at most `p_max` of the
+//! sessions of the host, else of its role, last as long, or nobody else has long ones with the
+//! destination); eight exchanges; four bits of shape; an
 //! application that is not expected to hold long sessions there; and, as every alert, two groups.
 //!
 //! | identifier | group | bits |
@@ -72,7 +73,9 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
     let rule = &case.scene.settings.rules().an0146;
     let unusual = case.unusual?;
     let too_short = case.profile.age < rule.session_duration.min;
-    if too_short || unusual.p > rule.session_duration.p_max {
+    // Where nobody else has long sessions, what lasts elsewhere does not make one usual.
+    let usual = unusual.p > rule.session_duration.p_max && case.others.long_callers > 0;
+    if too_short || usual {
         return None;
     }
     if case.profile.exchanges < rule.exchanges_min || case.others.members == 0 {

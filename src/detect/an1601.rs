@@ -24,7 +24,7 @@
 //! | `context.uri_entropy` | context | 2, for a clear-text URI above EntropyScore |
 //!
 //! (H: entropy of reply sizes in bits. Rates count only where the own rate's 5 % bound is above the
-//! peers' 95 % bound, and one in eight requests. Peers are other hosts at the same destination, with
+//! peers' 95 % bound, and one in four requests. Peers are other hosts at the same destination, with
 //! twenty flows; where nobody of the role calls it, the role's other calls.) All weights are design
 //! values.
 
@@ -48,7 +48,7 @@ pub const N_HALF: u64 = 12;
 const PEERS_MIN: u64 = 20;
 /// Requests of one key are alike, and weigh as one in so many that are not. A design value: on
 /// benign days hosts differ by more than single requests would let them.
-const ALIKE: u64 = 8;
+const ALIKE: u64 = 4;
 /// Bits of replies, and of what speaks beside them.
 const PATH_MIN: Bits = Bits::whole(6);
 const BESIDE_MIN: Bits = Bits::whole(4);

@@ -106,7 +106,7 @@ fn empty_replies_are_one_way_unless_they_are_usual() {
         ..shape_of(500, 27)
     };
     let others = usual_shaped(24, 0);
-    let alerts = told(&others, &posts(9, empty));
+    let alerts = told(&others, &posts(20, empty));
     let [alert] = an1601(&alerts)[..] else {
         panic!("{} alerts", alerts.len())
     };
@@ -116,7 +116,7 @@ fn empty_replies_are_one_way_unless_they_are_usual() {
     telemetry
         .iter_mut()
         .for_each(|(_, shape)| *shape = empty(0));
-    assert!(an1601(&told(&telemetry, &posts(9, empty))).is_empty());
+    assert!(an1601(&told(&telemetry, &posts(20, empty))).is_empty());
 }
 
 #[test]
