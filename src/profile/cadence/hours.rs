@@ -4,8 +4,8 @@
 //! are is known only afterwards. So hours with about the same number of gaps share a histogram, and
 //! the median falls between histograms. Histograms hold at most [`HISTOGRAM_BYTES_MAX`] bytes:
 //! beyond, the two neighbours that differ least are merged. Of synthetic beacons beside a person
-//! (180 days, 60 s to 32 min, 20 to 50 % jitter) the quiet hours so found show all but one or two
-//! percent that the exact ones show.
+//! (180 days, 60 s to 32 min, 20 to 50 % jitter) the quiet hours so found show all but two or
+//! three percent that the exact ones show.
 
 use super::gaps::{GAPS_BYTES_MAX, Gaps};
 use serde::{Deserialize, Serialize};

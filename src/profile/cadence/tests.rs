@@ -228,7 +228,8 @@ fn quiet_hours_from_bounded_state_lose_little_against_all_events() {
     let spread = [0.0, 0.1, 0.5, 0.9, 1.0].map(quantile);
     println!("bits lost at 0, 10, 50, 90, 100 %: {spread:.1?}; {found} of {found_exactly} found");
     assert!(quantile(0.5).abs() < 3.0, "{spread:?}");
-    assert!(found + 3 >= found_exactly, "{found} of {found_exactly}");
+    // Most of these the calm gaps show too.
+    assert!(found + 4 >= found_exactly, "{found} of {found_exactly}");
 }
 
 #[test]

@@ -94,6 +94,10 @@ impl Close {
         bytes: u64,
     ) -> Option<(u64, u64)> {
         self.note_lateness(at);
+        // Whoever goes on speaking took no leave: the record only had an alert's length.
+        if side == Side::Originator && !self.fins.contains(&Some(side)) {
+            self.farewell = None;
+        }
         let mut over = None;
         match side {
             Side::Originator if self.request_at.is_none() || self.replied() > 0 => {
