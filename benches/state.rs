@@ -8,7 +8,7 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 use tapir::config;
-use tapir::net::{Endpoint, Transport, Uid};
+use tapir::net::{Endpoint, Side, Transport, Uid};
 use tapir::observe::profile::Exchange;
 use tapir::observe::{Fact, FlowId, Observation, TlsSession};
 use tapir::sensor::settings::Settings;
@@ -47,6 +47,7 @@ fn observations(host: u32, object: u32) -> impl Iterator<Item = Observation> {
     let exchanges = (0..count).map(move |n| {
         let exchange = Exchange {
             at: at(n * 60 + n % 7),
+            by: Side::Originator,
             upload_bytes: 400 + n.unsigned_abs() % 3,
         };
         (exchange.at, Fact::Exchange(Box::new(exchange)))

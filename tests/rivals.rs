@@ -1,5 +1,5 @@
 //! The formulas of others that the evaluation compares with give what they should.
-#![allow(dead_code)] // What the evaluation alone uses.
+#![allow(dead_code, clippy::unwrap_used)] // What the evaluation alone uses; a test.
 
 #[path = "../benches/evaluate/rivals/mod.rs"]
 mod rivals;

@@ -106,8 +106,8 @@ impl Called {
     /// support article 102266; Firebase documentation, FCM ports), Mozilla's and Microsoft's by name.
     pub fn is_push(&self, flow: &FlowId) -> bool {
         let named = |name: &BString| {
-            let below = |domain: &&str| name.ends_with(domain.as_bytes());
-            PUSH_DOMAINS.iter().any(|domain| below(domain))
+            let mut domains = PUSH_DOMAINS.iter();
+            domains.any(|domain| name.ends_with(domain.as_bytes()))
         };
         PUSH_PORTS.contains(&flow.responder.port) || self.name.as_ref().is_some_and(named)
     }
