@@ -25,7 +25,7 @@
 //!
 //! (H: entropy of reply sizes in bits. Rates count only where the own rate's 5 % bound is above the
 //! peers' 95 % bound, and one in four requests. Peers are other hosts at the same destination, with
-//! twenty flows; where nobody of the role calls it, the role's other calls.) All weights are design
+//! twenty samples; where nobody of the role calls it, the role's other calls.) All weights are design
 //! values.
 
 use super::answers::Answered;
@@ -133,8 +133,11 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
 
 /// What to compare with, and whose it is: others at the destination, else the role. None where
 /// others call the destination and too little of that is known yet.
-fn usual<'a>(case: &'a Case<'_>) -> Option<(&'a Answered, &'static str)> {
-    let known = |answered: &Answered| u64::from(answered.tally.flows) >= PEERS_MIN;
+fn usual<'a>(
+    case: &'a Case<'_>,
+    samples: fn(&Answered) -> u32,
+) -> Option<(&'a Answered, &'static str)> {
+    let known = |answered: &Answered| u64::from(samples(answered)) >= PEERS_MIN;
     if known(&case.peers) {
         return Some((&case.peers, "other hosts at this destination"));
     }
@@ -151,7 +154,7 @@ fn above_usual(own: Count, usual: Count) -> Option<Bits> {
 
 fn unread(case: &Case<'_>) -> Option<Item> {
     let own = case.replies.tally.unread();
-    let (usual, whose) = usual(case)?;
+    let (usual, whose) = usual(case, |answered| answered.tally.flows)?;
     let usual = usual.tally.unread();
     let bits = above_usual(own, usual)?;
     let half = case.replies.tally.half;
@@ -173,7 +176,7 @@ fn unread(case: &Case<'_>) -> Option<Item> {
 
 fn empty(case: &Case<'_>) -> Option<Item> {
     let own = case.replies.tally.empty();
-    let (usual, whose) = usual(case)?;
+    let (usual, whose) = usual(case, |answered| answered.tally.requests)?;
     let usual = usual.tally.empty();
     let bits = above_usual(own.one_in(ALIKE), usual.one_in(ALIKE))?;
     let item = Item::new("replies.empty", Group::Direction, bits)
@@ -193,10 +196,10 @@ fn empty(case: &Case<'_>) -> Option<Item> {
 fn constant(case: &Case<'_>, detail: &Detail) -> Option<Item> {
     let (replies, requests) = (detail.replies.entropy(), detail.requests.entropy());
     let n = detail.replies.n();
-    let (answered, whose) = usual(case)?;
+    let (answered, whose) = usual(case, |answered| answered.keys)?;
     let (keys, usual) = (u64::from(answered.keys), answered.entropy());
     let constant = replies <= CONSTANT_ENTROPY_MAX && n >= ENTROPY_MIN;
-    if !constant || requests < VARIED_ENTROPY_MIN || keys < PEERS_MIN {
+    if !constant || requests < VARIED_ENTROPY_MIN {
         return None;
     }
     let bits = Bits::new(n as f64 * (usual - replies) / 8.0);
