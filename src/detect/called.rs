@@ -103,7 +103,8 @@ impl Called {
     }
 
     /// Whether the flow is held for a vendor's pushes: Apple's and Google's by port or name (Apple
-    /// support article 102266; Firebase documentation, FCM ports), Mozilla's and Microsoft's by name.
+    /// support article 102266; Firebase documentation, FCM ports), Mozilla's and Microsoft's by
+    /// name.
     pub fn is_push(&self, flow: &FlowId) -> bool {
         let named = |name: &BString| {
             let mut domains = PUSH_DOMAINS.iter();
