@@ -24,9 +24,9 @@
 //! | `context.uri_entropy` | context | 2, for a clear-text URI above EntropyScore |
 //!
 //! (H: entropy of reply sizes in bits. Rates count only where the own rate's 5 % bound is above the
-//! peers' 95 % bound; of requests one in four counts. Peers are other hosts at the same destination,
-//! with twenty samples; where nobody of the role calls it, the role's other calls.) All weights are
-//! design values.
+//! peers' 95 % bound; of requests one in four counts. Peers are other hosts at the same
+//! destination, with twenty samples; where nobody of the role calls it, the role's other calls.)
+//! All weights are design values.
 
 use super::answers::Answered;
 use super::attack::Analytic;

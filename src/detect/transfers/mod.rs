@@ -122,8 +122,8 @@ pub struct Transfers {
 }
 
 impl Transfers {
-    /// A flow of `host` to `object`, which compares with `cell`, has sent `part` by `at`, or in all;
-    /// what was over before it.
+    /// A flow of `host` to `object`, which compares with `cell`, has sent `part` by `at`, or in
+    /// all; what was over before it.
     pub fn handle_part(
         &mut self,
         host: IpAddr,
