@@ -26,7 +26,8 @@ pub struct Limits {
     /// capture: an acknowledgement overtakes its data where a mirror or a capture balances over
     /// queues, which they delay by tens of milliseconds at most. After that it is lost.
     pub reassembly_delay: Span,
-    /// Bytes of out-of-order TCP payload held in all.
+    /// Bytes of out-of-order TCP payload held in all, bookkeeping included: what a mirror of
+    /// 10 Gbit/s delivers within [`reassembly_delay`](Self::reassembly_delay).
     pub reassembly_bytes_max: usize,
     /// Datagrams whose fragments are held. Where nothing is lost they become whole at once: this
     /// many stand for losses or an attack.
@@ -92,7 +93,7 @@ impl Limits {
         flows_max: 300_000,
         reassembly_flow_bytes_max: 1 << 20,
         reassembly_delay: Span::from_millis(100),
-        reassembly_bytes_max: 512 << 20,
+        reassembly_bytes_max: 128 << 20,
         fragment_trains_max: 32_768,
         fragment_bytes_max: 64 << 20,
         fragment_timeout: Span::from_secs(30),

@@ -5,7 +5,7 @@
 //! that would leave. So scanners and one-shot keys do not push out what is watched. Never too low,
 //! sometimes too high; halved after [`AGE_AFTER`] counts. 256 KiB, allocated with the first count.
 
-use super::Bounded;
+use super::bounded::{Bounded, Key};
 use crate::time::Timestamp;
 use foldhash::quality::FixedState;
 use serde::{Deserialize, Serialize};
@@ -70,14 +70,13 @@ impl Frequencies {
 
 /// A [`Bounded`] table that admits by frequency.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound(deserialize = "K: Ord + Deserialize<'de>, V: Deserialize<'de>"))]
-pub struct Admitted<K, V> {
+pub struct Admitted<K: Key, V> {
     table: Bounded<K, V>,
     frequencies: Frequencies,
     refused: u64,
 }
 
-impl<K: Ord + Clone, V> Default for Admitted<K, V> {
+impl<K: Key, V> Default for Admitted<K, V> {
     fn default() -> Self {
         Admitted {
             table: Bounded::default(),
@@ -87,7 +86,7 @@ impl<K: Ord + Clone, V> Default for Admitted<K, V> {
     }
 }
 
-impl<K: Ord + Clone + Hash, V> Admitted<K, V> {
+impl<K: Key, V> Admitted<K, V> {
     /// The entry of `key`.
     pub fn get(&self, key: &K) -> Option<&V> {
         self.table.get(key)
@@ -103,29 +102,21 @@ impl<K: Ord + Clone + Hash, V> Admitted<K, V> {
     pub fn touch(
         &mut self,
         seed: u64,
-        key: K,
+        key: &K,
         at: Timestamp,
         max: usize,
         fresh: impl FnOnce() -> V,
     ) -> Option<&mut V> {
-        let own = places(seed, &key);
+        let own = places(seed, key);
         self.frequencies.count(own);
-        let value = match self.table.remove(&key) {
-            Some(value) => value,
-            None if self.table.len() < max.max(1) => fresh(),
-            None => {
-                let leaves = self.table.first().map(|(_, key)| places(seed, key));
-                if leaves
-                    .is_some_and(|other| self.frequencies.of(other) >= self.frequencies.of(own))
-                {
-                    self.refused = self.refused.saturating_add(1);
-                    return None;
-                }
-                fresh()
+        if self.table.get(key).is_none() && self.table.len() >= max.max(1) {
+            let leaves = self.table.first().map(|(_, key)| places(seed, key));
+            if leaves.is_some_and(|other| self.frequencies.of(other) >= self.frequencies.of(own)) {
+                self.refused = self.refused.saturating_add(1);
+                return None;
             }
-        };
-        self.table.insert(key.clone(), at, value, max);
-        self.table.get_mut(&key)
+        }
+        self.table.touch(key, at, max, fresh)
     }
 
     /// Drops every entry that came last before `moment`.

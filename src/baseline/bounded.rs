@@ -5,73 +5,118 @@
 //! entry away.
 
 use crate::time::Timestamp;
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use foldhash::quality::RandomState;
+use hashbrown::HashMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::collections::BTreeSet;
+use std::hash::Hash;
+
+/// What a table is keyed by.
+pub trait Key: Ord + Hash + Clone {}
+
+impl<K: Ord + Hash + Clone> Key for K {}
 
 /// A map in which every entry carries the moment that ranks it for leaving.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound(deserialize = "K: Ord + Deserialize<'de>, V: Deserialize<'de>"))]
-pub struct Bounded<K, V> {
-    entries: BTreeMap<K, (Timestamp, V)>,
+///
+/// Saved as its entries in the order in which they leave.
+#[derive(Clone, Debug)]
+pub struct Bounded<K: Key, V> {
+    /// Nobody outside can tell which keys collide, and nothing depends on their order.
+    entries: HashMap<K, Entry<V>, RandomState>,
+    /// Every key, under a moment that is not after its own; the first is under its own. So an entry
+    /// that comes again and again moves only when it is its turn to leave.
     order: BTreeSet<(Timestamp, K)>,
     evicted: u64,
 }
 
-impl<K: Ord + Clone, V> Default for Bounded<K, V> {
+#[derive(Clone, Debug)]
+struct Entry<V> {
+    moment: Timestamp,
+    /// The moment in `order`.
+    ranked: Timestamp,
+    value: V,
+}
+
+impl<K: Key, V> Default for Bounded<K, V> {
     fn default() -> Self {
         Bounded {
-            entries: BTreeMap::new(),
+            entries: HashMap::with_hasher(RandomState::default()),
             order: BTreeSet::new(),
             evicted: 0,
         }
     }
 }
 
-impl<K: Ord + Clone, V> Bounded<K, V> {
+impl<K: Key, V> Bounded<K, V> {
     /// The entry of `key`.
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.entries.get(key).map(|(_, value)| value)
+        self.entries.get(key).map(|entry| &entry.value)
     }
 
     /// The entry of `key`, to change in place; its rank stays.
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.entries.get_mut(key).map(|(_, value)| value)
+        self.entries.get_mut(key).map(|entry| &mut entry.value)
     }
 
     /// The moment that ranks the entry of `key`.
     pub fn moment(&self, key: &K) -> Option<Timestamp> {
-        self.entries.get(key).map(|(moment, _)| *moment)
+        self.entries.get(key).map(|entry| entry.moment)
     }
 
     /// Puts `value` under `key` with the rank `moment`, sending away whoever is above `max` entries
     /// (of which at least one is always allowed).
     pub fn insert(&mut self, key: K, moment: Timestamp, value: V, max: usize) {
-        self.remove(&key);
-        while self.entries.len() >= max.max(1) {
-            let Some((_, oldest)) = self.order.pop_first() else {
-                break;
-            };
-            self.entries.remove(&oldest);
+        if let Some(entry) = self.entries.get_mut(&key) {
+            entry.value = value;
+            return self.rank(&key, moment);
+        }
+        while self.entries.len() >= max.max(1) && self.pop_first().is_some() {
             self.evicted = self.evicted.saturating_add(1);
         }
         self.order.insert((moment, key.clone()));
-        self.entries.insert(key, (moment, value));
+        let entry = Entry {
+            moment,
+            ranked: moment,
+            value,
+        };
+        self.entries.insert(key, entry);
+    }
+
+    /// The entry of `key`, which `fresh` makes where there is none, with the rank `moment`.
+    pub fn touch(
+        &mut self,
+        key: &K,
+        moment: Timestamp,
+        max: usize,
+        fresh: impl FnOnce() -> V,
+    ) -> Option<&mut V> {
+        match self.entries.contains_key(key) {
+            true => self.rank(key, moment),
+            false => self.insert(key.clone(), moment, fresh(), max),
+        }
+        self.get_mut(key)
+    }
+
+    /// Takes the value of `key` out until it is inserted again; its place is kept.
+    pub fn take(&mut self, key: &K) -> Option<V>
+    where
+        V: Default,
+    {
+        self.get_mut(key).map(std::mem::take)
     }
 
     /// Takes the entry of `key` out.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let (moment, value) = self.entries.remove(key)?;
-        self.order.remove(&(moment, key.clone()));
-        Some(value)
+        let (key, entry) = self.entries.remove_entry(key)?;
+        self.order.remove(&(entry.ranked, key));
+        self.settle();
+        Some(entry.value)
     }
 
     /// Drops every entry ranked before `moment`; what has expired is not counted as evicted.
     pub fn expire(&mut self, moment: Timestamp) {
-        while self.order.first().is_some_and(|(at, _)| *at < moment) {
-            let Some((_, key)) = self.order.pop_first() else {
-                break;
-            };
-            self.entries.remove(&key);
+        while self.first_moment().is_some_and(|first| first < moment) {
+            self.pop_first();
         }
     }
 
@@ -88,8 +133,9 @@ impl<K: Ord + Clone, V> Bounded<K, V> {
     /// Takes out the entry with the earliest moment; it is not counted as evicted.
     pub fn pop_first(&mut self) -> Option<(Timestamp, K, V)> {
         let (moment, key) = self.order.pop_first()?;
-        let (_, value) = self.entries.remove(&key)?;
-        Some((moment, key, value))
+        let entry = self.entries.remove(&key)?;
+        self.settle();
+        Some((moment, key, entry.value))
     }
 
     /// How many entries there are.
@@ -105,5 +151,73 @@ impl<K: Ord + Clone, V> Bounded<K, V> {
     /// How many entries had to leave for others.
     pub fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    fn rank(&mut self, key: &K, moment: Timestamp) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        entry.moment = moment;
+        let ranked = entry.ranked;
+        if moment < ranked {
+            entry.ranked = moment;
+            self.order.remove(&(ranked, key.clone()));
+            self.order.insert((moment, key.clone()));
+        } else if self.first_moment() == Some(ranked) {
+            self.settle();
+        }
+    }
+
+    /// Lets the first of the order be under its own moment.
+    fn settle(&mut self) {
+        while let Some((ranked, key)) = self.order.first() {
+            let Some(entry) = self.entries.get_mut(key) else {
+                return;
+            };
+            if entry.moment == *ranked {
+                return;
+            }
+            entry.ranked = entry.moment;
+            let moment = entry.moment;
+            if let Some((_, key)) = self.order.pop_first() {
+                self.order.insert((moment, key));
+            }
+        }
+    }
+
+    fn in_order(&self) -> Vec<(Timestamp, &K, &V)> {
+        let entry = |(key, entry)| {
+            let Entry { moment, value, .. }: &Entry<V> = entry;
+            (*moment, key, value)
+        };
+        let mut entries: Vec<_> = self.entries.iter().map(entry).collect();
+        entries.sort_by_key(|(moment, key, _)| (*moment, *key));
+        entries
+    }
+}
+
+impl<K: Key, V: PartialEq> PartialEq for Bounded<K, V> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.evicted, self.in_order()) == (other.evicted, other.in_order())
+    }
+}
+
+impl<K: Key + Serialize, V: Serialize> Serialize for Bounded<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (self.in_order(), self.evicted).serialize(serializer)
+    }
+}
+
+impl<'de, K: Key + Deserialize<'de>, V: Deserialize<'de>> Deserialize<'de> for Bounded<K, V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let (entries, evicted) = <(Vec<(Timestamp, K, V)>, u64)>::deserialize(deserializer)?;
+        let mut table = Bounded {
+            evicted,
+            ..Bounded::default()
+        };
+        for (moment, key, value) in entries {
+            table.insert(key, moment, value, usize::MAX);
+        }
+        Ok(table)
     }
 }

@@ -10,7 +10,7 @@
 //! of a cell that is mature; whoever alerts on a value must not learn it. Counts halve every
 //! fourteen days. Bounded by `max` host cells, the one used longest ago leaves.
 
-use super::Bounded;
+use super::bounded::{Bounded, Key};
 use super::maturity::{Baseline, Learning, Maturity};
 use super::sketch::{Sketch, Spread, log};
 use crate::time::Timestamp;
@@ -174,8 +174,7 @@ impl Pool {
 
 /// What many hosts are used to, in one epoch or all before it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound(deserialize = "C: Ord + Deserialize<'de>"))]
-struct Many<C> {
+struct Many<C: Ord> {
     roles: BTreeMap<(Box<str>, C), Cell>,
     site: BTreeMap<C, Cell>,
     pool: Pool,
@@ -193,17 +192,13 @@ impl<C: Ord> Default for Many<C> {
 
 /// What is usual, by host and class.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(bound(
-    serialize = "H: Serialize, C: Serialize",
-    deserialize = "H: Ord + Deserialize<'de>, C: Ord + Deserialize<'de>"
-))]
-pub struct Conformal<H, C> {
+pub struct Conformal<H: Key, C: Key> {
     hosts: Bounded<(H, Option<C>), Cell>,
     closed: Many<C>,
     open: Many<C>,
 }
 
-impl<H: Ord + Clone, C: Ord + Copy> Default for Conformal<H, C> {
+impl<H: Key, C: Key> Default for Conformal<H, C> {
     fn default() -> Self {
         Conformal {
             hosts: Bounded::default(),
@@ -213,7 +208,7 @@ impl<H: Ord + Clone, C: Ord + Copy> Default for Conformal<H, C> {
     }
 }
 
-impl<H: Ord + Clone, C: Ord + Copy> Conformal<H, C> {
+impl<H: Key, C: Key + Copy> Conformal<H, C> {
     /// Learns a value that nobody alerted on.
     pub fn learn(&mut self, place: Place<'_, H, C>, value: u64, at: Timestamp, max: usize) {
         if let Some((_, spread, _)) = self.usual(&place) {
@@ -221,9 +216,9 @@ impl<H: Ord + Clone, C: Ord + Copy> Conformal<H, C> {
         }
         for class in [Some(place.class), None] {
             let key = (place.host.clone(), class);
-            let mut cell = self.hosts.remove(&key).unwrap_or_default();
-            cell.handle_value(value, at);
-            self.hosts.insert(key, at, cell, max);
+            if let Some(cell) = self.hosts.touch(&key, at, max, Cell::default) {
+                cell.handle_value(value, at);
+            }
         }
         let role = (Box::from(place.role), place.class);
         self.open

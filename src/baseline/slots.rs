@@ -56,10 +56,9 @@ impl Slots {
         });
         earlier.map(|used| used.largest).max()
     }
+}
 
-    /// Whether an upload of `bytes` at `at` is like one at the same time of an earlier week.
-    pub fn is_scheduled(&self, at: Timestamp, bytes: u64) -> bool {
-        let largest = self.largest_near(at);
-        largest.is_some_and(|largest| bytes <= largest.saturating_mul(ALIKE))
-    }
+/// Whether an upload of `bytes` is like one whose `largest` is known.
+pub fn is_alike(largest: u64, bytes: u64) -> bool {
+    bytes <= largest.saturating_mul(ALIKE)
 }

@@ -33,6 +33,52 @@ fn a_full_table_sends_the_earliest_entry_away() {
     assert_eq!((table.len(), table.evicted()), (1, 2));
 }
 
+proptest! {
+    /// A table is a list that is searched for its earliest entry.
+    #[test]
+    fn a_table_keeps_who_came_last(
+        steps in prop::collection::vec((0u8..5, 0u32..12, 0i64..40), 1..120),
+        max in 1usize..8,
+    ) {
+        let mut table: Bounded<u32, i64> = Bounded::default();
+        let mut list: Vec<(Timestamp, u32, i64)> = Vec::new();
+        for (step, key, moment) in steps {
+            list.sort_unstable();
+            let place = list.iter().position(|(_, known, _)| *known == key);
+            match step {
+                0 => {
+                    let removed = place.map(|place| list.remove(place).2);
+                    prop_assert_eq!(table.remove(&key), removed);
+                }
+                1 => {
+                    list.retain(|(known_at, ..)| *known_at >= at(moment));
+                    table.expire(at(moment));
+                }
+                _ => {
+                    let value = place.map_or(moment, |place| list.remove(place).2);
+                    if list.len() >= max {
+                        list.remove(0);
+                    }
+                    list.push((at(moment), key, value));
+                    prop_assert_eq!(table.touch(&key, at(moment), max, || moment), Some(&mut { value }));
+                }
+            }
+            let first = list.iter().min().map(|(moment, key, _)| (*moment, key));
+            prop_assert_eq!(table.first(), first);
+            prop_assert_eq!(table.len(), list.len());
+            let saved = postcard::to_stdvec(&table).unwrap();
+            let restored: Bounded<u32, i64> = postcard::from_bytes(&saved).unwrap();
+            prop_assert_eq!(&restored, &table);
+            prop_assert_eq!(postcard::to_stdvec(&restored).unwrap(), saved);
+        }
+        while let Some((moment, key, value)) = table.pop_first() {
+            list.sort_unstable();
+            prop_assert_eq!((moment, key, value), list.remove(0));
+        }
+        prop_assert!(list.is_empty());
+    }
+}
+
 #[test]
 fn a_name_is_the_last_one_its_own_client_was_told_before_the_flow() {
     let mut names = Names::default();

@@ -300,10 +300,9 @@ fn missing() -> Vec<Missing> {
 }
 
 fn triage(scene: &Scene<'_>) -> Vec<String> {
-    let from = scene.flow.originator;
-    let (addr, port, object) = (from.addr, from.port, &scene.called.object);
+    let object = &scene.called.object;
     vec![
-        format!("identify the process: osquery process_open_sockets for {addr} port {port}"),
+        scene.identify(),
         format!("ask whether the host runs remote management, sync or a tunnel towards {object}"),
         "compare the application with the inventory; look at what it started meanwhile".into(),
         "if approved, add an allow entry (owner, ticket, expiry at most 180 d)".into(),

@@ -22,10 +22,11 @@
 //! | `fp.role_rarity` | client fingerprint | −(1 − P(browser)) · log2((k + 1)/(n + 2)) of the JA4 |
 //! | `fp.non_browser` | client fingerprint | −log2((t + 1)/(u + 2)), at most 3 |
 //! | `direction.upload_skew` | direction | 4, for PCR above 0.5 and more than 1 MB in 5 min |
+//! | `schedule.surprise` | schedule | −1 − ½·log2 p of the hour of the week, at most 4 |
 //! | `timing.glr` | timing | G/4 for G ≥ 20 bits of a timer, at most 6 |
 //! | `timing.persistence` | timing | without a timer: 0 to 6, beside rarity and fingerprint only |
 //!
-//! (t of u users of the service in the role use it without its application.)
+//! (t of u users of the service in the role use it without its application, or with this client.)
 //!
 //! Two weights are ours: context counts as far as the role does *not* share it, so that what is
 //! common among peers stays weak; a rare fingerprint counts as far as it is no browser's, since
@@ -36,12 +37,13 @@ use super::catalogue::{Category, HostRole, Match, name_text};
 use super::client::ClientClass;
 use super::evidence::{Bits, Evidence, Group, Item, Tier};
 use super::finding::{Confidence, Finding, Grounds, Missing, Scene};
-use super::rarity;
-use super::settings::{RequestFrequency, RoleKind};
+use super::hours::Hours;
+use super::rarity::{self, Others};
+use super::settings::{RequestFrequency, RoleKind, Settings};
 use super::timing::Timing;
 use super::usage::{Usage, UsedFlow};
 use crate::baseline::Range;
-use crate::observe::FlowId;
+use crate::time::Timestamp;
 use serde_json::json;
 
 /// Confidence of an alert without endpoint data.
@@ -50,32 +52,12 @@ pub const CONFIDENCE_CAP: f64 = 0.60;
 pub const N_HALF: u64 = 20;
 /// The most that a cadence can add here: many honest integrations have one.
 const TIMING_CAP: Bits = Bits::whole(6);
+/// The most bits that unusual hours can add here: AN1191 is about them.
+const SCHEDULE_CAP: u8 = 4;
 /// Upload within five minutes above which a skew counts.
 const SKEW_BYTES_MIN: u64 = 1_000_000;
 /// Producer-consumer ratio above which a flow is an upload.
 const SKEW_RATIO_MIN: f64 = 0.5;
-
-/// How many *other* members of the role do what, as of the last closed epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Peers {
-    /// Exist.
-    pub members: u64,
-    /// Use the service.
-    pub service: u64,
-    /// Use the service with a browser or an application.
-    pub application: u64,
-    /// Have shown any client fingerprint.
-    pub fingerprinted: u64,
-    /// Have shown this one.
-    pub fingerprint: u64,
-}
-
-impl Peers {
-    /// The share of members that use the service, pulled towards one half.
-    fn service_share(&self) -> f64 {
-        (self.service as f64 + 1.0) / (self.members as f64 + 2.0)
-    }
-}
 
 /// What is judged.
 #[derive(Clone, Copy, Debug)]
@@ -87,34 +69,55 @@ pub struct Case<'a> {
     /// What the host asked of it.
     pub usage: &'a Usage,
     /// The role's other members.
-    pub peers: Peers,
+    pub others: Others,
+    /// How many of them use the service, as they may.
+    pub users: u64,
+    /// How many of these with a browser or an application.
+    pub application_users: u64,
     /// The usual upload of a flow from the role to the service.
     pub uploads: Option<Range>,
     /// How regularly the host asks.
     pub timing: &'a Timing,
+    /// When the flow began, where the host's hours are kept: those of browsers are not.
+    pub hours: Option<Hours>,
+}
+
+fn rule(settings: &Settings) -> &RequestFrequency {
+    &settings.rules().an1190.request_frequency
+}
+
+fn exchanges<'a>(flows: impl Iterator<Item = &'a UsedFlow>) -> u64 {
+    flows.map(|flow| u64::from(flow.exchanges)).sum()
+}
+
+/// Whether a host asked often enough to be judged at `at`.
+pub fn asked_enough(settings: &Settings, usage: &Usage, at: Timestamp) -> bool {
+    let rule = rule(settings);
+    let flows = || usage.within(rule.window, at);
+    exchanges(flows()) >= u64::from(rule.exchanges_min)
+        || flows().any(|flow| flow.up >= rule.upload_bytes_min)
 }
 
 impl Case<'_> {
-    fn rule(&self) -> &RequestFrequency {
-        &self.scene.settings.rules().an1190.request_frequency
-    }
-
     fn flows(&self) -> impl Iterator<Item = &UsedFlow> + Clone {
-        self.usage.within(self.rule().window, self.scene.at)
+        self.usage
+            .within(rule(self.scene.settings).window, self.scene.at)
     }
 
     fn class(&self) -> ClientClass {
         self.scene.called.class
     }
 
-    fn exchanges(&self) -> u64 {
-        self.flows().map(|flow| u64::from(flow.exchanges)).sum()
+    /// The share of the role that uses the service, pulled towards one half.
+    fn share(&self) -> f64 {
+        (self.users as f64 + 1.0) / (self.others.members as f64 + 2.0)
     }
 }
 
 /// Judges a case; none where it is nothing to alert on.
 pub fn judge(case: &Case<'_>) -> Option<Finding> {
-    if !asked_enough(case) || case.peers.members == 0 {
+    let Scene { settings, at, .. } = case.scene;
+    if !asked_enough(settings, case.usage, at) || case.others.members == 0 {
         return None;
     }
     let items = [
@@ -122,14 +125,11 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
         first_use(case),
         server_to_chat(case),
         webhook_or_bot_api(case),
-        rarity::fingerprint(
-            &case.scene,
-            case.peers.fingerprinted,
-            case.peers.fingerprint,
-        ),
+        rarity::fingerprint(case.scene.called.ja4.as_deref(), case.class(), &case.others),
         non_browser(case),
         upload_skew(case),
         case.timing.periodicity(TIMING_CAP),
+        off_schedule(case),
     ];
     let mut items: Vec<Item> = items.into_iter().flatten().collect();
     items.extend(case.timing.persistence(&items));
@@ -147,17 +147,11 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
         // Only what an endpoint agent says of the parent process decides high.
         tier: tier.min(Tier::Medium),
         deed,
-        n: case.exchanges(),
+        n: exchanges(case.flows()),
         missing: missing(case),
-        triage: triage(case.scene.flow),
+        triage: triage(&case.scene),
         flows: case.flows().map(|flow| flow.uid).collect(),
     })
-}
-
-fn asked_enough(case: &Case<'_>) -> bool {
-    let rule = case.rule();
-    case.exchanges() >= u64::from(rule.exchanges_min)
-        || case.flows().any(|flow| flow.up >= rule.upload_bytes_min)
 }
 
 fn confidence(case: &Case<'_>, evidence: &Evidence) -> Confidence {
@@ -179,10 +173,8 @@ fn missing(case: &Case<'_>) -> Vec<Missing> {
     let agent = format!("endpoint agent: process and its parent (such as {parents})");
     let mut missing = vec![Missing::new(agent, "could move the sum by −12…+12 bits")];
     missing.extend(case.timing.missing(TIMING_CAP));
-    missing.push(Missing::new(
-        "schedule: not measured yet",
-        "could add up to 6 bits",
-    ));
+    let learning = case.hours.and_then(|hours| hours.missing(SCHEDULE_CAP));
+    missing.extend(learning);
     if case.scene.called.ja4.is_none() {
         missing.push(Missing::new(
             "client fingerprint: no whole client hello",
@@ -192,10 +184,10 @@ fn missing(case: &Case<'_>) -> Vec<Missing> {
     missing
 }
 
-fn triage(flow: &FlowId) -> Vec<String> {
-    let (addr, port) = (flow.originator.addr, flow.originator.port);
+fn triage(scene: &Scene<'_>) -> Vec<String> {
+    let addr = scene.flow.originator.addr;
     vec![
-        format!("identify the process: osquery process_open_sockets for {addr} port {port}"),
+        scene.identify(),
         format!("on {addr}, look at cron jobs, systemd timers and shells that call this service"),
         "ask the owner of the host whether an integration with the service is known".into(),
         "if approved, add an allow entry (owner, ticket, expiry at most 180 d)".into(),
@@ -203,11 +195,7 @@ fn triage(flow: &FlowId) -> Vec<String> {
 }
 
 fn service_rarity(case: &Case<'_>) -> Option<Item> {
-    let Peers {
-        members: n,
-        service: k,
-        ..
-    } = case.peers;
+    let (k, n) = (case.users, case.others.members);
     let (role, service) = (&case.scene.role.name, &case.found.service.id);
     let item = Item::new(
         "role.service_rarity",
@@ -224,11 +212,11 @@ fn service_rarity(case: &Case<'_>) -> Option<Item> {
 
 fn first_use(case: &Case<'_>) -> Option<Item> {
     let days = case.usage.host_days;
-    if days == 0 || case.scene.at - case.usage.first_at > case.rule().window {
+    if days == 0 || case.scene.at - case.usage.first_at > rule(case.scene.settings).window {
         return None;
     }
     let history = Bits::new((f64::from(days) + 2.0).log2()).min(Bits::whole(3));
-    let bits = history.scaled(1.0 - case.peers.service_share());
+    let bits = history.scaled(1.0 - case.share());
     let item = Item::new("host.first_use", Group::DestinationRarity, bits)
         .observed(json!({"active_days_before": days, "peer_share": share(case)}))
         .expected("a service that the host has used before", u64::from(days))
@@ -248,13 +236,13 @@ fn server_to_chat(case: &Case<'_>) -> Option<Item> {
     if case.scene.role.kind != RoleKind::Server || !drop {
         return None;
     }
-    let bits = Bits::whole(5).scaled(1.0 - case.peers.service_share());
+    let bits = Bits::whole(5).scaled(1.0 - case.share());
     let kind = category.name();
     let item = Item::new("context.server_to_chat", Group::Context, bits)
         .observed(json!({"category": kind, "peer_share": share(case)}))
         .expected(
             "no chat, paste or webhook service from a server",
-            case.peers.members,
+            case.others.members,
         )
         .why(format!("a server calls a {kind} service, which people use"));
     Some(item)
@@ -273,29 +261,39 @@ fn webhook_or_bot_api(case: &Case<'_>) -> Option<Item> {
     if !programs || ambiguous && !case.class().is_tool() {
         return None;
     }
-    let bits = Bits::whole(3).scaled(1.0 - case.peers.service_share());
+    let bits = Bits::whole(3).scaled(1.0 - case.share());
     let pattern = case.found.pattern;
     let item = Item::new("context.webhook_or_bot_api", Group::Context, bits)
         .observed(json!({"pattern": pattern, "peer_share": share(case)}))
-        .expected("none from this role", case.peers.members)
+        .expected("none from this role", case.others.members)
         .why(format!("{pattern} is an interface for programs"));
     Some(item)
 }
 
 fn non_browser(case: &Case<'_>) -> Option<Item> {
-    let users = case.peers.service;
+    let users = case.users;
     let workstation = case.scene.role.kind == RoleKind::Workstation;
-    if !workstation || !case.class().is_tool() || case.peers.application == 0 {
+    if !workstation || !case.class().is_tool() || case.application_users == 0 {
         return None;
     }
-    let without = users.saturating_sub(case.peers.application);
+    // A client that peers use beside the application is theirs as well.
+    let same = case.others.same_client.min(users);
+    let without = same.max(users.saturating_sub(case.application_users));
     let bits = Bits::rarity(without, users).min(Bits::whole(3));
     let tool = case.class().tool_or_library();
     let item = Item::new("fp.non_browser", Group::ClientFingerprint, bits)
-        .observed(json!({"tool": tool, "users_without_application": without, "users": users}))
+        .observed(json!({
+            "tool": tool, "users_without_application": without, "users_with_same_client": same,
+            "users": users,
+        }))
         .expected("browser or native application", users)
         .why("a tool or library calls a service that the role uses with its application");
     Some(item)
+}
+
+fn off_schedule(case: &Case<'_>) -> Option<Item> {
+    let item = case.hours?.surprise(&case.scene.called.object)?;
+    Some(item.capped(Bits::whole(SCHEDULE_CAP.into())))
 }
 
 fn upload_skew(case: &Case<'_>) -> Option<Item> {
@@ -337,33 +335,14 @@ fn usual_upload(case: &Case<'_>) -> String {
 }
 
 fn share(case: &Case<'_>) -> f64 {
-    (case.peers.service_share() * 1000.0).round() / 1000.0
+    (case.share() * 1000.0).round() / 1000.0
 }
 
 /// What speaks against: worth no bits, but to be known.
 fn against(case: &Case<'_>) -> Vec<Item> {
-    let Peers {
-        members: n,
-        service: k,
-        ..
-    } = case.peers;
-    let mut against = Vec::new();
-    if k > 0 {
-        against.push(
-            Item::new("role.used_by_peers", Group::DestinationRarity, Bits::ZERO)
-                .observed(json!({"hosts_role_using": k, "hosts_role": n}))
-                .expected("no peer uses it", n)
-                .why("other members of the role use the service"),
-        );
-    }
-    if case.class().is_application() {
-        against.push(
-            Item::new("fp.application", Group::ClientFingerprint, Bits::ZERO)
-                .observed(json!({"browser": case.class().browser()}))
-                .expected("a tool or library", 0)
-                .why("the client looks like a browser or an application"),
-        );
-    }
+    let used = rarity::used_by_peers(case.users, case.others.members);
+    let mut against: Vec<Item> = used.into_iter().collect();
+    against.extend(rarity::application(case.class()));
     let largest = case.flows().map(|flow| flow.up).max().unwrap_or(0);
     if let Some(range) = case.uploads.filter(|range| largest <= range.high) {
         against.push(

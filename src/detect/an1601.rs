@@ -258,12 +258,8 @@ fn confidence(case: &Case<'_>, consumed: bool) -> Confidence {
 }
 
 fn against(case: &Case<'_>) -> Vec<Item> {
-    let callers = case.others.callers;
-    let used = Item::new("role.used_by_peers", Group::DestinationRarity, Bits::ZERO)
-        .observed(json!({"hosts_role_calling": callers}))
-        .expected("no peer calls it", case.others.members)
-        .why("other members of the role call it too");
-    (callers > 0).then_some(used).into_iter().collect()
+    let used = rarity::used_by_peers(case.others.callers, case.others.members);
+    used.into_iter().collect()
 }
 
 fn missing(case: &Case<'_>) -> Vec<Missing> {
@@ -283,10 +279,9 @@ fn missing(case: &Case<'_>) -> Vec<Missing> {
 }
 
 fn triage(scene: &Scene<'_>) -> Vec<String> {
-    let from = scene.flow.originator;
-    let (addr, port, object) = (from.addr, from.port, &scene.called.object);
+    let object = &scene.called.object;
     vec![
-        format!("identify the process: osquery process_open_sockets for {addr} port {port}"),
+        scene.identify(),
         format!("ask whether telemetry, crash reports or health checks go to {object}"),
         "look at launch agents, cron jobs and scripts, and at what they send where next".into(),
         "if approved, add an allow entry (owner, ticket, expiry at most 180 d)".into(),

@@ -11,7 +11,7 @@ pub const VERSION: &str = "18.1";
 pub const SOURCE: &str = "mitre/cti 421deacb";
 
 /// An analytic that Tapir implements.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Analytic {
     /// Command-line tools, agents or scripts calling popular web services in an unusual context.
     #[serde(rename = "AN1190")]

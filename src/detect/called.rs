@@ -28,7 +28,7 @@ const PUSH_DOMAINS: [&str; 4] = [
 ];
 
 /// How a flow got its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NamedBy {
     /// Server name indication of the flow itself.
@@ -40,11 +40,12 @@ pub enum NamedBy {
     /// The server's certificate.
     Certificate,
     /// Nothing names it; its address stands for it.
+    #[default]
     Address,
 }
 
 /// What is known of a flow that is not over yet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Called {
     /// The service of the catalogue and the customer of a shared one, the registrable domain, or
     /// the network.
@@ -86,14 +87,7 @@ impl Called {
             object: object.into_boxed_str(),
             name,
             named_by,
-            tls: false,
-            http: false,
-            ja3: None,
-            ja4: None,
-            class: ClientClass::UNKNOWN,
-            exchanges: 0,
-            long: false,
-            oddities: None,
+            ..Called::default()
         }
     }
 

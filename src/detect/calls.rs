@@ -71,7 +71,7 @@ impl Calls {
         if self.keys.get(key).is_none() {
             self.keys.expire(at + LIFE_BACK);
         }
-        let (key, max) = (key.clone(), limits.calls_max);
+        let max = limits.calls_max;
         self.keys.touch(seed, key, at, max, || Call::new(kind, at))
     }
 

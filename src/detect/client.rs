@@ -46,6 +46,12 @@ pub struct ClientClass {
     unknown: u8,
 }
 
+impl Default for ClientClass {
+    fn default() -> Self {
+        ClientClass::UNKNOWN
+    }
+}
+
 impl ClientClass {
     /// Nothing is known.
     pub const UNKNOWN: ClientClass = ClientClass::of(0, 0, 0);

@@ -57,9 +57,9 @@ impl Durations {
         hosts_max: usize,
     ) {
         let key = (member.host, kind);
-        let mut own = self.hosts.remove(&key).unwrap_or_default();
-        own.count(epoch, lasted);
-        self.hosts.insert(key, at, own, hosts_max);
+        if let Some(own) = self.hosts.touch(&key, at, hosts_max, Lengths::default) {
+            own.count(epoch, lasted);
+        }
         let role = (Box::from(member.role), kind);
         self.open.entry(role).or_default().count(epoch, lasted);
     }

@@ -15,6 +15,7 @@ use super::judging::Uploads;
 use super::note::Note;
 use super::presence::Presence;
 use super::registry::Registry;
+use super::request::{host_name, uri_centibits};
 use super::settings::{Role, Settings};
 use super::site::{Member, Site};
 use super::usage::Usage;
@@ -222,7 +223,7 @@ impl Engine {
             .or_else(|| name_by_certificate(settings, tls));
         let clients = settings.clients();
         let ja4 = tls.ja4.as_deref();
-        let before = self.open.remove(&flow.uid);
+        let before = self.open.take(&flow.uid);
         let called = Called {
             tls: true,
             ja3: tls.ja3.clone(),
@@ -319,7 +320,9 @@ impl Engine {
         upload_bytes: Option<u64>,
     ) {
         let (host, kind) = (now.host(), called.class.kind());
-        let mut presence = self.presences.remove(&host).unwrap_or_default();
+        let max = now.limits.hosts_max;
+        let presence = self.presences.touch(&host, now.at, max, Presence::default);
+        let Some(presence) = presence else { return };
         presence.handle_sight(at);
         if kind == Kind::Browser {
             presence.handle_browsing(at, &called.object);
@@ -334,8 +337,6 @@ impl Engine {
         let polled = fresh
             .then(|| presence.follows(at, &called.object))
             .flatten();
-        self.presences
-            .insert(host, now.at, presence, now.limits.hosts_max);
         if let Some(call) = polled.and_then(|polled| self.calls.get_mut(&(host, polled))) {
             call.replies.note_followed();
         }
@@ -345,10 +346,15 @@ impl Engine {
         }
     }
 
-    /// Takes what is known of the open flow out of its table.
+    /// Takes what is known of the open flow out of its table, until it is kept again.
     pub(super) fn take_open(&mut self, now: Now<'_>) -> Called {
-        let known = self.open.remove(&now.flow.uid);
-        known.unwrap_or_else(|| Called::new(now.settings, now.flow, self.named_by_dns(now.flow)))
+        let known = self.open.take(&now.flow.uid);
+        known.unwrap_or_else(|| self.opened(now))
+    }
+
+    /// What is known of a flow that was only opened.
+    pub(super) fn opened(&self, now: Now<'_>) -> Called {
+        Called::new(now.settings, now.flow, self.named_by_dns(now.flow))
     }
 
     pub(super) fn keep_open(&mut self, now: Now<'_>, called: Called) {
@@ -359,38 +365,4 @@ impl Engine {
     fn named_by_dns(&self, flow: &FlowId) -> Option<(BString, NamedBy)> {
         Some((self.name_of(flow)?.to_owned(), NamedBy::Dns))
     }
-}
-
-/// The name of a Host header, without its port; nothing where it is an address.
-fn host_name(host: &[u8]) -> BString {
-    let name = host.split(|byte| *byte == b':').next().unwrap_or_default();
-    let numbers = |byte: &u8| byte.is_ascii_digit() || *byte == b'.';
-    match host.starts_with(b"[") || name.iter().all(numbers) {
-        true => BString::default(),
-        false => name.into(),
-    }
-}
-
-/// URIs below so many bytes are too short to look random.
-const URI_BYTES_MIN: usize = 32;
-/// Bytes of a URI that are looked at.
-const URI_BYTES_MAX: usize = 1024;
-
-/// The entropy of a URI's characters, in hundredths of a bit for each; 0 for short ones.
-fn uri_centibits(uri: &[u8]) -> u16 {
-    let uri = uri.get(..URI_BYTES_MAX).unwrap_or(uri);
-    if uri.len() < URI_BYTES_MIN {
-        return 0;
-    }
-    let mut counts = [0u16; 256];
-    for byte in uri {
-        if let Some(count) = counts.get_mut(usize::from(*byte)) {
-            *count = count.saturating_add(1);
-        }
-    }
-    let n = uri.len() as f64;
-    let shares = counts.iter().filter(|count| **count > 0);
-    let shares = shares.map(|count| f64::from(*count) / n);
-    let bits: f64 = shares.map(|share| -share * libm::log2(share)).sum();
-    (bits * 100.0).round() as u16
 }

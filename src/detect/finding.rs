@@ -6,7 +6,7 @@ use super::attack::Analytic;
 use super::called::{Called, NamedBy};
 use super::evidence::{Evidence, Item, Tier};
 use super::settings::{Role, Settings};
-use crate::net::Uid;
+use crate::net::{Endpoint, Uid};
 use crate::observe::FlowId;
 use crate::time::Timestamp;
 use serde::Serialize;
@@ -24,6 +24,14 @@ pub struct Scene<'a> {
     pub flow: &'a FlowId,
     /// What it called.
     pub called: &'a Called,
+}
+
+impl Scene<'_> {
+    /// What to do first: find out which process it was.
+    pub fn identify(&self) -> String {
+        let Endpoint { addr, port } = self.flow.originator;
+        format!("identify the process: osquery process_open_sockets for {addr} port {port}")
+    }
 }
 
 /// What an analytic concluded.
@@ -71,21 +79,31 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    /// The finding of an analytic, with what to do next and the flows behind it.
+    /// The finding of an analytic that is at most `cap` sure and half of that with `n_half`
+    /// samples, with what to do next and the flows behind it.
     pub fn finding(
         self,
-        (analytic, confidence): (Analytic, Confidence),
+        scene: &Scene<'_>,
+        (analytic, cap, n_half): (Analytic, f64, u64),
         triage: Vec<String>,
         flows: Vec<Uid>,
     ) -> Finding {
+        let grounds = Grounds {
+            cap,
+            n: self.samples,
+            of: self.evidence.first().id,
+            n_half,
+            missed: 0,
+            seen: 0,
+        };
         Finding {
             analytic,
+            confidence: Confidence::new(scene, grounds),
             evidence: self.evidence,
             against: self.against,
             tier: self.tier,
             deed: self.deed,
             n: self.n,
-            confidence,
             missing: self.missing,
             triage,
             flows,

@@ -1,9 +1,9 @@
 //! From who else in the role does it to evidence of rarity.
 //!
 //! Knows no analytic. What common destinations and clients take away is that these items are small;
-//! what
-//! most of a role calls takes two bits away. None of them is a veto.
+//! what most of a role calls takes two bits away. None of them is a veto.
 
+use super::client::ClientClass;
 use super::evidence::{Bits, Group, Item};
 use super::finding::Scene;
 use serde_json::json;
@@ -17,6 +17,8 @@ pub struct Others {
     pub callers: u64,
     /// Held a session of ten minutes or more with it.
     pub long_callers: u64,
+    /// Use it with this client, where it is a service of the catalogue or of a schedule.
+    pub same_client: u64,
     /// Have shown any client fingerprint.
     pub fingerprinted: u64,
     /// Have shown this one.
@@ -46,9 +48,13 @@ pub fn destination(scene: &Scene<'_>, others: &Others) -> Item {
 
 /// `fp.role_rarity`: the same of the client's JA4, as far as it is no browser's, since browsers are
 /// not what the analytics describe.
-pub fn fingerprint(scene: &Scene<'_>, n: u64, k: u64) -> Option<Item> {
-    let ja4 = scene.called.ja4.as_deref()?;
-    let browser = scene.called.class.browser();
+pub fn fingerprint(ja4: Option<&str>, class: ClientClass, others: &Others) -> Option<Item> {
+    let (ja4, browser) = (ja4?, class.browser());
+    let Others {
+        fingerprinted: n,
+        fingerprint: k,
+        ..
+    } = *others;
     let bits = Bits::rarity(k, n).min(Group::ClientFingerprint.cap());
     let item = Item::new(
         "fp.role_rarity",
@@ -63,12 +69,30 @@ pub fn fingerprint(scene: &Scene<'_>, n: u64, k: u64) -> Option<Item> {
     Some(item)
 }
 
+/// `role.used_by_peers`, against: worth no bits, but to be known.
+pub fn used_by_peers(k: u64, n: u64) -> Option<Item> {
+    let item = Item::new("role.used_by_peers", Group::DestinationRarity, Bits::ZERO)
+        .observed(json!({"hosts_role_using": k, "hosts_role": n}))
+        .expected("no peer uses it", n)
+        .why("other members of the role use it");
+    (k > 0).then_some(item)
+}
+
+/// `fp.application`, against: worth no bits, but to be known.
+pub fn application(class: ClientClass) -> Option<Item> {
+    let item = Item::new("fp.application", Group::ClientFingerprint, Bits::ZERO)
+        .observed(json!({"browser": class.browser()}))
+        .expected("a tool or library", 0)
+        .why("the client looks like a browser or an application");
+    class.is_application().then_some(item)
+}
+
 /// What the client speaks for: `fp.browser` takes away, in the place of any rarity, where it is
 /// a browser; otherwise `fp.role_rarity`.
 pub fn client(scene: &Scene<'_>, others: &Others) -> Option<Item> {
     let browser = scene.called.class.browser();
     if browser <= 0.5 {
-        return fingerprint(scene, others.fingerprinted, others.fingerprint);
+        return fingerprint(scene.called.ja4.as_deref(), scene.called.class, others);
     }
     let item = Item::new("fp.browser", Group::ClientFingerprint, Bits::whole(-4))
         .observed(json!({"browser": browser}))

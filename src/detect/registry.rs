@@ -16,7 +16,7 @@ use std::net::IpAddr;
 const RENEWAL: Span = Span::from_secs(86_400);
 
 /// What an alert is about.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct AlertKey {
     /// Which analytic.
     pub analytic: Analytic,

@@ -3,8 +3,6 @@
 //! Judges nothing. A host's own days count at once; what other hosts do is told as of the last
 //! closed epoch. Bounded by `baseline_keys_max` hosts and marks, and [`VOLUMES_MAX`] histograms.
 
-use super::an1190::Peers;
-use super::an1191;
 use super::an1415::Cell;
 use super::answers::Answers;
 use super::durations::Durations;
@@ -137,7 +135,10 @@ impl Site {
             marked: BTreeSet::new(),
             called: 0,
         };
-        let mut host = self.hosts.remove(&member.host).unwrap_or_else(fresh);
+        let max = limits.baseline_keys_max;
+        let Some(host) = self.hosts.touch(&member.host, at, max, fresh) else {
+            return 0;
+        };
         if day > host.last_day {
             host.last_day = day;
             host.days_before = host.days_before.saturating_add(1);
@@ -148,8 +149,6 @@ impl Site {
             host.called = 0;
         }
         let days_before = host.days_before;
-        self.hosts
-            .insert(member.host, at, host, limits.baseline_keys_max);
         self.mark(limits, member, Subject::Member);
         if let Some(ja4) = ja4 {
             self.mark(limits, member, Subject::Fingerprinted);
@@ -188,18 +187,14 @@ impl Site {
         }
     }
 
-    /// What the other members of the role do.
-    pub fn peers(&self, member: Member<'_>, used: Use<'_>) -> Peers {
-        let others = |subject| self.prevalence.others(member.role, subject, member.host);
-        Peers {
-            members: others(Subject::Member),
-            service: others(Subject::Service(used.object.into())),
-            application: others(Subject::Application(used.object.into())),
-            fingerprinted: others(Subject::Fingerprinted),
-            fingerprint: used
-                .ja4
-                .map_or(0, |ja4| others(Subject::Fingerprint(ja4.into()))),
-        }
+    /// How many other members of the role use a service as they may, and how many of these with a
+    /// browser or an application.
+    pub fn users(&self, member: Member<'_>, object: &str) -> [u64; 2] {
+        let subjects = [
+            Subject::Service(object.into()),
+            Subject::Application(object.into()),
+        ];
+        subjects.map(|subject| self.prevalence.others(member.role, subject, member.host))
     }
 
     /// The open epoch.
@@ -261,19 +256,6 @@ impl Site {
         &self.pairs
     }
 
-    /// What the other members of the role do, as AN1191 asks.
-    pub fn peers_of_pair(&self, member: Member<'_>, used: Use<'_>) -> an1191::Peers {
-        let others = self.others(member, used);
-        an1191::Peers {
-            members: others.members,
-            pair: self
-                .pairs
-                .others(member.caller(), used.object, used.client()),
-            fingerprinted: others.fingerprinted,
-            fingerprint: others.fingerprint,
-        }
-    }
-
     /// On how many earlier days the host was active.
     pub fn days_before(&self, host: IpAddr) -> u32 {
         self.hosts.get(&host).map_or(0, |host| host.days_before)
@@ -297,6 +279,9 @@ impl Site {
             members: count(&self.prevalence, Subject::Member),
             callers: count(&self.called, Subject::Called(used.object.into())),
             long_callers: count(&self.called, Subject::LongSession(used.object.into())),
+            same_client: self
+                .pairs
+                .others(member.caller(), used.object, used.client()),
             fingerprinted: count(&self.prevalence, Subject::Fingerprinted),
             fingerprint: used.ja4.map_or(0, shown),
         }

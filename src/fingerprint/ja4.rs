@@ -4,9 +4,8 @@
 //! hexadecimal digits of the SHA-256 of the sorted cipher suites, then those of the sorted
 //! extensions and the signature algorithms.
 
-use super::{ClientOffer, hex, is_grease};
+use super::{ClientOffer, hex, is_grease, push_hex};
 use serde::{Deserialize, Serialize};
-use std::fmt::Write;
 
 /// What carries the handshake: JA4's first letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -120,8 +119,10 @@ fn meant(values: impl Iterator<Item = u16>) -> impl Iterator<Item = u16> {
 fn comma_list(values: impl Iterator<Item = u16>) -> String {
     let mut text = String::with_capacity(128);
     for (index, value) in values.enumerate() {
-        let separator = if index == 0 { "" } else { "," };
-        let _ = write!(text, "{separator}{value:04x}"); // A String takes all that is written to it.
+        if index > 0 {
+            text.push(',');
+        }
+        push_hex(&mut text, &value.to_be_bytes());
     }
     text
 }

@@ -331,18 +331,19 @@ impl Hosts {
         key: HostKey,
         change: impl FnOnce(&mut Profile) -> bool,
     ) {
-        let known = self.profiles.remove(&key);
-        let mut profile = known.unwrap_or_else(|| Profile::new(at));
+        let max = limits.hosts_max;
+        let Some(profile) = self.profiles.touch(&key, at, max, || Profile::new(at)) else {
+            return;
+        };
         profile.last_at = at;
         if let HostKey::Mac(mac) = key {
             profile.mac = Some(mac);
         }
-        let news = change(&mut profile);
+        let news = change(profile);
         if news && self.due.get(&key).is_none() {
             let again = profile.logged_at.map(|logged| logged + AGAIN_AFTER);
             let due = (at + SETTLE).max(again.unwrap_or(at));
-            self.due.insert(key.clone(), due, (), limits.hosts_max);
+            self.due.insert(key, due, (), max);
         }
-        self.profiles.insert(key, at, profile, limits.hosts_max);
     }
 }

@@ -72,7 +72,7 @@ pub struct KnownServiceRow {
 }
 
 /// What kind of program it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum SoftwareKind {
     /// What sent a User-Agent header.
     HttpBrowser,

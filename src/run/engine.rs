@@ -128,23 +128,7 @@ impl Engine {
     /// # Errors
     /// The output's first failure.
     pub fn stop(self) -> Result<Outcome, SinkError> {
-        match self {
-            Engine::Single {
-                mut sensor,
-                mut output,
-                ..
-            } => {
-                sensor.flush();
-                drain(&mut sensor, &mut output);
-                let clock = sensor.clock();
-                Ok(Outcome {
-                    counters: sensor.parts().counters(),
-                    told: output.close(clock)?,
-                    clock,
-                })
-            }
-            Engine::Several(workers) => workers.stop(),
-        }
+        self.end(Sensor::flush, Workers::stop)
     }
 
     /// Whether the output has failed, so that going on is of no use.
@@ -160,22 +144,33 @@ impl Engine {
     /// # Errors
     /// The output's first failure.
     pub fn finish(self) -> Result<Outcome, SinkError> {
+        self.end(Sensor::finish, Workers::finish)
+    }
+
+    fn end(
+        self,
+        single: fn(&mut Sensor),
+        several: fn(Workers) -> Result<Outcome, SinkError>,
+    ) -> Result<Outcome, SinkError> {
         match self {
             Engine::Single {
                 mut sensor,
                 mut output,
                 ..
             } => {
-                sensor.finish();
+                single(&mut sensor);
                 drain(&mut sensor, &mut output);
-                let clock = sensor.clock();
+                let (clock, counters) = (sensor.clock(), sensor.parts().counters());
+                // The process ends: to free table after table would be work for nothing.
+                std::mem::forget(sensor);
+                let told = output.close(clock)?;
                 Ok(Outcome {
-                    counters: sensor.parts().counters(),
-                    told: output.close(clock)?,
+                    counters,
+                    told,
                     clock,
                 })
             }
-            Engine::Several(workers) => workers.finish(),
+            Engine::Several(workers) => several(workers),
         }
     }
 }

@@ -19,6 +19,10 @@ use std::collections::VecDeque;
 /// Each packet of a flow looks at all that are held of it.
 const PACKETS_MAX: usize = 256;
 
+/// What a held segment takes beside its frame: its place in a queue that grows by doubling, and
+/// what an allocation takes for itself.
+const OVERHEAD: usize = 2 * size_of::<Held>() + 16;
+
 /// A flow's segments that came early.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Early {
@@ -55,7 +59,7 @@ impl Held {
 
     /// Bytes of memory that it takes.
     pub fn bytes_held(&self) -> usize {
-        size_of::<Held>() + self.bytes.len()
+        OVERHEAD + self.bytes.len()
     }
 }
 
@@ -98,7 +102,7 @@ impl Early {
             return self.held.remove(place);
         }
         let overdue = self.deadline(limits).is_some_and(|due| due <= clock);
-        if !overdue && self.held.len() <= PACKETS_MAX {
+        if !overdue && self.held.len() < PACKETS_MAX {
             return None;
         }
         let first = self.held.front()?;

@@ -26,7 +26,7 @@ pub struct Known {
     told: Bounded<Thing, ()>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 enum Thing {
     Host(IpAddr),
     /// A service, or none that is known.

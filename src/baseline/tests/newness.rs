@@ -96,17 +96,17 @@ fn a_scan_does_not_push_out_what_is_watched() {
     let mut table: Admitted<u32, ()> = Admitted::default();
     for round in 0..5 {
         (0..100).for_each(|key| {
-            table.touch(0, key, at(round), 100, || ());
+            table.touch(0, &key, at(round), 100, || ());
         });
     }
     (1000..20_000).for_each(|key| {
-        table.touch(0, key, at(10), 100, || ());
+        table.touch(0, &key, at(10), 100, || ());
     });
     let kept = (0..100).filter(|key| table.get(key).is_some()).count();
     assert!(kept >= 99, "{kept}");
     assert!(table.refused() > 18_000);
     (0..9).for_each(|_| {
-        table.touch(0, 77_777, at(11), 100, || ());
+        table.touch(0, &77_777, at(11), 100, || ());
     });
     assert!(table.get(&77_777).is_some(), "what comes back is let in");
     assert_eq!(table.len(), 100);

@@ -1,7 +1,6 @@
 //! From a case to what speaks against it, and what could not be seen.
 
 use super::Case;
-use crate::baseline::Baseline;
 use crate::detect::evidence::{Bits, Group, Item};
 use crate::detect::finding::Missing;
 use crate::time::Span;
@@ -29,19 +28,14 @@ pub fn missing(case: &Case<'_>) -> Vec<Missing> {
             "could add up to 12 bits",
         ));
     }
-    if let Baseline::Learning(so_far) = case.moment.among.surprise {
-        missing.push(Missing::new(
-            format!("usual hours: {} of 20 samples seen", so_far.samples.min(20)),
-            "could add up to 6 bits",
-        ));
-    }
+    missing.extend(case.moment.hours.missing(6));
     missing
 }
 
 /// What speaks against: worth no bits, but to be known.
 pub fn against(case: &Case<'_>) -> Vec<Item> {
     let mut against = Vec::new();
-    let user_ago = case.user_at.map(|user_at| case.moment.at - user_at);
+    let user_ago = case.user_at.map(|user_at| case.moment.hours.at - user_at);
     if let Some(ago) = user_ago.filter(|ago| *ago <= USER_WITHIN) {
         against.push(
             Item::new("context.user_present", Group::Context, Bits::ZERO)
@@ -50,7 +44,7 @@ pub fn against(case: &Case<'_>) -> Vec<Item> {
                 .why("somebody browsed on the host just before"),
         );
     }
-    if case.moment.is_excused() {
+    if case.moment.hours.is_excused() {
         against.push(
             Item::new("schedule.woke", Group::Schedule, Bits::ZERO)
                 .observed(json!({"woke": true}))
@@ -58,16 +52,16 @@ pub fn against(case: &Case<'_>) -> Vec<Item> {
                 .why("the host has just woken: its hours count for nothing here"),
         );
     }
-    if case.shift != 0 {
+    if case.moment.hours.shift != 0 {
         against.push(
             Item::new("schedule.shifted", Group::Schedule, Bits::ZERO)
-                .observed(json!({"shift_h": case.shift}))
+                .observed(json!({"shift_h": case.moment.hours.shift}))
                 .expected("the host's usual clock", 0)
                 .why("the host lives by another clock; its hours are compared by that"),
         );
     }
-    if case.peers.pair > 0 {
-        let (k, n) = (case.peers.pair, case.peers.members);
+    if case.others.same_client > 0 {
+        let (k, n) = (case.others.same_client, case.others.members);
         against.push(
             Item::new("role.used_by_peers", Group::DestinationRarity, Bits::ZERO)
                 .observed(json!({"hosts_role_using": k, "hosts_role": n}))

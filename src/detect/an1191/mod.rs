@@ -39,10 +39,10 @@ pub use moment::Moment;
 use super::attack::Analytic;
 use super::client::ClientClass;
 use super::evidence::{Bits, Evidence, Group, Item, Tiers};
-use super::finding::{Confidence, Finding, Grounds, Scene, Verdict};
+use super::finding::{Finding, Scene, Verdict};
 use super::habit::Habit;
+use super::rarity::{self, Others};
 use super::schedules::Approval;
-use crate::baseline::Baseline;
 use crate::profile::cadence::Reading;
 use crate::time::{Span, Timestamp};
 use serde::Serialize;
@@ -74,19 +74,6 @@ impl An1191 {
     };
 }
 
-/// How many *other* members of the role do what, as of the last closed epoch.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Peers {
-    /// Exist.
-    pub members: u64,
-    /// Use the service with this client.
-    pub pair: u64,
-    /// Have shown any client fingerprint.
-    pub fingerprinted: u64,
-    /// Have shown this one.
-    pub fingerprint: u64,
-}
-
 /// What is judged.
 #[derive(Clone, Copy, Debug)]
 pub struct Case<'a> {
@@ -107,11 +94,9 @@ pub struct Case<'a> {
     /// Its JA4.
     pub ja4: Option<&'a str>,
     /// The role's other members.
-    pub peers: Peers,
+    pub others: Others,
     /// How regular the calls are, where that is known.
     pub cadence: Option<Reading>,
-    /// Hours by which the host's clock is later than usual.
-    pub shift: i8,
     /// The last push of a server before the call, where pushes are seen.
     pub pushed_at: Option<Timestamp>,
     /// The last sign of a person before the call.
@@ -121,34 +106,24 @@ pub struct Case<'a> {
 impl Case<'_> {
     /// The verdict of this case as an alert tells it.
     pub fn finding(&self, scene: &Scene<'_>, verdict: Verdict) -> Finding {
-        let grounds = Grounds {
-            cap: CONFIDENCE_CAP,
-            n: verdict.samples,
-            of: verdict.evidence.first().id,
-            n_half: N_HALF,
-            missed: 0,
-            seen: 0,
-        };
-        let from = scene.flow.originator;
-        let (addr, port, object) = (from.addr, from.port, self.object);
         let triage = vec![
-            format!("identify the process: osquery process_open_sockets for {addr} port {port}"),
-            format!("look at launch agents, launch daemons and timers that call {object}"),
+            scene.identify(),
+            format!(
+                "look at launch agents, launch daemons and timers that call {}",
+                self.object
+            ),
             "ask the owner of the host whether the calls were agreed to, and by whom".into(),
             "if approved, write a schedule (owner, hours, expiry) or an allow entry".into(),
         ];
-        let flows = self.calls.odd_flows(self.moment.at);
-        verdict.finding(
-            (Analytic::An1191, Confidence::new(scene, grounds)),
-            triage,
-            flows,
-        )
+        let flows = self.calls.odd_flows(self.moment.hours.at);
+        let terms = (Analytic::An1191, CONFIDENCE_CAP, N_HALF);
+        verdict.finding(scene, terms, triage, flows)
     }
 }
 
 /// Judges a case; none where it is nothing to alert on.
 pub fn judge(case: &Case<'_>) -> Option<Verdict> {
-    let odd = case.calls.odd(case.moment.at);
+    let odd = case.calls.odd(case.moment.hours.at);
     let enough = odd.calls >= case.rules.calls_min && odd.occasions >= case.rules.occasions_min;
     if !enough || !case.moment.is_odd() || case.class.browser() > 0.5 {
         return None;
@@ -161,7 +136,7 @@ pub fn judge(case: &Case<'_>) -> Option<Verdict> {
         unauthorised(case),
         pair_rarity(case),
         cadence(case),
-        fingerprint_rarity(case),
+        rarity::fingerprint(case.ja4, case.class, &case.others),
         pushed(case),
     ];
     let evidence = Evidence::weigh(items.into_iter().flatten().collect())?;
@@ -187,31 +162,8 @@ pub fn judge(case: &Case<'_>) -> Option<Verdict> {
 }
 
 fn surprise(case: &Case<'_>) -> Option<Item> {
-    let Baseline::Ready(surprise) = case.moment.among.surprise else {
-        return None;
-    };
-    let bits = Bits::calibrated(surprise.p);
-    if !case.moment.is_off_schedule() || bits <= Bits::ZERO {
-        return None;
-    }
-    let round = |x: f64| (x * 10_000.0).round() / 10_000.0;
-    let (share, windows) = (round(surprise.share), case.moment.among.windows);
-    let whose = if surprise.by_peers {
-        "of the role"
-    } else {
-        "of the host"
-    };
-    let item = Item::new("schedule.surprise", Group::Schedule, bits)
-        .observed(json!({"p": round(surprise.p), "share": share, "shift_h": case.shift}))
-        .expected(
-            format!("an hour of the week with p of at least 0.25; {windows} windows learnt"),
-            u64::from(surprise.n),
-        )
-        .why(format!(
-            "calls {whose} to {} come at other hours",
-            case.object
-        ));
-    Some(item)
+    let off = case.moment.is_off_schedule();
+    off.then(|| case.moment.hours.surprise(case.object))?
 }
 
 fn out_of_window(case: &Case<'_>) -> Option<Item> {
@@ -229,7 +181,7 @@ fn out_of_window(case: &Case<'_>) -> Option<Item> {
 
 fn off_beat(case: &Case<'_>) -> Option<Item> {
     let (schedule, least) = case.moment.beat()?;
-    let gap = case.moment.among.gap?;
+    let gap = case.moment.hours.among.gap?;
     case.moment.is_off_beat().then(|| {
         Item::new("schedule.off_beat", Group::Schedule, Bits::whole(3))
             .observed(json!({"schedule": schedule.id, "gap_s": gap.as_secs_f64()}))
@@ -275,11 +227,11 @@ fn unauthorised(case: &Case<'_>) -> Option<Item> {
 }
 
 fn pair_rarity(case: &Case<'_>) -> Option<Item> {
-    let Peers {
+    let Others {
         members: n,
-        pair: k,
+        same_client: k,
         ..
-    } = case.peers;
+    } = case.others;
     if n == 0 || case.moment.approval.schedule().is_some() {
         return None;
     }
@@ -320,26 +272,8 @@ fn cadence(case: &Case<'_>) -> Option<Item> {
     Some(item)
 }
 
-fn fingerprint_rarity(case: &Case<'_>) -> Option<Item> {
-    let ja4 = case.ja4?;
-    let Peers {
-        fingerprinted: n,
-        fingerprint: k,
-        ..
-    } = case.peers;
-    let bits = Bits::rarity(k, n).min(Group::ClientFingerprint.cap());
-    let bits = bits.scaled(1.0 - case.class.browser());
-    let item = Item::new("fp.role_rarity", Group::ClientFingerprint, bits)
-        .observed(json!({"ja4": ja4, "hosts_role_showing": k, "browser": case.class.browser()}))
-        .expected(format!("{k} of {n} peers in 30 d"), n)
-        .why(format!(
-            "{k} of the {n} other hosts of the role that use TLS show this client"
-        ));
-    Some(item)
-}
-
 fn pushed(case: &Case<'_>) -> Option<Item> {
-    let ago = case.moment.at - case.pushed_at?;
+    let ago = case.moment.hours.at - case.pushed_at?;
     (Span::ZERO <= ago && ago <= PUSH_WITHIN).then(|| {
         Item::new("context.pushed", Group::Context, Bits::whole(-3))
             .observed(json!({"push_s_before": ago.as_secs_f64()}))

@@ -4,27 +4,21 @@
 
 use crate::baseline::Standing;
 use crate::baseline::maturity::ACTIVE_DAYS_MIN;
-use crate::detect::evidence::Bits;
-use crate::detect::habit::AmongThem;
-use crate::detect::presence::Awake;
+use crate::detect::hours::Hours;
 use crate::detect::schedules::{Approval, Schedule};
-use crate::time::{Span, Timestamp};
+use crate::time::Span;
 
 /// A call, before it is known whether it is odd.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment<'a> {
-    /// When.
-    pub at: Timestamp,
     /// What the schedules say.
     pub approval: Approval<'a>,
     /// Whether others use the service with this client.
     pub standing: Standing,
     /// Days on which the host was active before: a host that is new cannot be unauthorised.
     pub host_days: u32,
-    /// What it is among the calls before it.
-    pub among: AmongThem,
-    /// When the host was awake.
-    pub awake: Option<Awake>,
+    /// When it came.
+    pub hours: Hours,
     /// What the call uploaded.
     pub upload_bytes: u64,
 }
@@ -49,22 +43,9 @@ impl<'a> Moment<'a> {
         let off = match self.approval {
             Approval::InWindow(_) => false,
             Approval::OutOfWindow(_) => true,
-            Approval::None | Approval::Expired(_) => {
-                let bits = self.surprise_bits();
-                self.among.window.is_none() && bits.is_some_and(|bits| bits > Bits::ZERO)
-            }
+            Approval::None | Approval::Expired(_) => self.hours.are_unusual(),
         };
-        off && !self.is_excused()
-    }
-
-    fn surprise_bits(&self) -> Option<Bits> {
-        let surprise = self.among.surprise.ready()?;
-        Some(Bits::calibrated(surprise.p))
-    }
-
-    /// Whether the host has only just woken.
-    pub(super) fn is_excused(&self) -> bool {
-        self.awake.is_some_and(|awake| awake.is_fresh(self.at))
+        off && !self.hours.is_excused()
     }
 
     /// The schedule and the least span between its calls.
@@ -80,7 +61,7 @@ impl<'a> Moment<'a> {
 
     pub(super) fn is_off_beat(&self) -> bool {
         let least = self.beat().map(|(_, least)| least);
-        least.is_some_and(|least| self.among.gap.is_some_and(|gap| gap < least))
+        least.is_some_and(|least| self.hours.among.gap.is_some_and(|gap| gap < least))
     }
 
     pub(super) fn is_too_much(&self) -> bool {

@@ -1,6 +1,7 @@
 use super::*;
 use crate::baseline::Standing;
 use crate::detect::evidence::Tier;
+use crate::detect::hours::Hours;
 use crate::detect::presence::Presence;
 use crate::detect::schedules::tests::{DAY, HOUR, MONDAY, at, backup, call, tool};
 use crate::detect::schedules::{Beat, Schedule, Schedules};
@@ -26,7 +27,7 @@ struct Scene {
     schedules: Schedules,
     standing: Standing,
     host_days: u32,
-    peers: Peers,
+    others: Others,
     class: ClientClass,
     presence: Presence,
     upload_bytes: u64,
@@ -43,11 +44,10 @@ impl Scene {
             schedules: Schedules::default(),
             standing: Standing::Pending,
             host_days: 30,
-            peers: Peers {
+            others: Others {
                 members: 60,
-                pair: 0,
                 fingerprinted: 60,
-                fingerprint: 0,
+                ..Others::default()
             },
             class: tool(),
             presence: Presence::default(),
@@ -61,12 +61,15 @@ impl Scene {
     fn moment(&self, t: i64) -> Moment<'_> {
         let call = call(t);
         Moment {
-            at: call.at,
+            hours: Hours {
+                at: call.at,
+                among: self.calls.among(call.at, self.shift, None),
+                awake: self.presence.awake(),
+                shift: self.shift,
+            },
             approval: self.schedules.approval(&call),
             standing: self.standing,
             host_days: self.host_days,
-            among: self.calls.among(call.at, self.shift, None),
-            awake: self.presence.awake(),
             upload_bytes: self.upload_bytes,
         }
     }
@@ -75,12 +78,12 @@ impl Scene {
     fn call(&mut self, t: i64) -> Option<Verdict> {
         let odd = self.moment(t).is_odd();
         let moment = self.moment(t);
-        let among = moment.among;
+        let hours = moment.hours;
         if odd {
             self.calls.handle_odd(at(t), Uid::from_words(7, t as u64));
         }
         let moment = Moment {
-            among,
+            hours,
             ..self.moment(t)
         };
         let verdict = judge(&Case {
@@ -92,9 +95,8 @@ impl Scene {
             calls: &self.calls,
             class: self.class,
             ja4: Some("t13d1812h1_85036bcba153_d41ae481755e"),
-            peers: self.peers,
+            others: self.others,
             cadence: self.cadence,
-            shift: self.shift,
             pushed_at: self.pushed_at,
             user_at: None,
         });
@@ -192,7 +194,7 @@ fn the_four_cells_of_authorised_and_in_window() {
         if agreed {
             scene.schedules = Schedules(vec![backup()]);
             // Five bits of schedule need a client that is rare among many.
-            scene.peers.fingerprinted = 200;
+            scene.others.fingerprinted = 200;
         }
         scene.call(t);
         scene.call(t + 60);

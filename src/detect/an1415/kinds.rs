@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const VALIDITY_MAX: Span = Span::from_secs(730 * 86_400);
 
 /// Uploads that are compared with each other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Cell {
     age: Age,
     kind: Kind,

@@ -33,10 +33,12 @@ pub use kinds::{Cell, Oddities};
 use super::attack::Analytic;
 use super::client::ClientClass;
 use super::evidence::{Bits, Evidence, Group, Item, Tier, Tiers};
-use super::finding::{Confidence, Finding, Grounds, Missing, Scene, Verdict};
+use super::finding::{Finding, Missing, Scene, Verdict};
+use super::rarity::{self, Others};
 use super::schedules::Approval;
 use super::transfers::Transfer;
 use crate::baseline::conformal::Unusual;
+use crate::baseline::slots::is_alike;
 use crate::baseline::{Age, Baseline};
 use serde::Serialize;
 use serde_json::json;
@@ -94,10 +96,8 @@ pub struct Case<'a> {
     /// How new the destination is to the host; what is new cannot be told of a host that is new
     /// itself.
     pub age: Baseline<Age>,
-    /// Other members of the role that call it, as of the last closed epoch.
-    pub callers: u64,
-    /// Other members of the role, as of the last closed epoch.
-    pub members: u64,
+    /// The role's other members.
+    pub others: Others,
     /// The program that uploaded.
     pub class: ClientClass,
     /// What is odd about the server's certificate, where one was seen.
@@ -114,8 +114,9 @@ impl Case<'_> {
     }
 
     fn is_rare(&self) -> bool {
-        let share = (self.callers as f64 + 1.0) / (self.members as f64 + 2.0);
-        self.members > 0 && share <= RARE_MAX
+        let (k, n) = (self.others.callers, self.others.members);
+        let share = (k as f64 + 1.0) / (n as f64 + 2.0);
+        n > 0 && share <= RARE_MAX
     }
 
     fn is_odd(&self) -> bool {
@@ -137,39 +138,24 @@ impl Case<'_> {
             Approval::InWindow(schedule) => schedule.upload_bytes_max.is_some_and(|max| up <= max),
             _ => false,
         };
-        agreed
-            || self
-                .usual_now
-                .is_some_and(|largest| up <= largest.saturating_mul(3))
+        agreed || self.usual_now.is_some_and(|largest| is_alike(largest, up))
     }
 }
 
 impl Case<'_> {
     /// The verdict of this case as an alert tells it.
     pub fn finding(&self, scene: &Scene<'_>, verdict: Verdict) -> Finding {
-        let grounds = Grounds {
-            cap: CONFIDENCE_CAP,
-            n: verdict.samples,
-            of: verdict.evidence.first().id,
-            n_half: N_HALF,
-            missed: 0,
-            seen: 0,
-        };
-        let from = scene.flow.originator;
-        let (addr, port, object) = (from.addr, from.port, self.object);
+        let (addr, object) = (scene.flow.originator.addr, self.object);
         let triage = vec![
-            format!("identify the process: osquery process_open_sockets for {addr} port {port}"),
+            scene.identify(),
             format!("on {addr}, look for archives that were made before, about as large"),
             format!("ask the owner of the host what went to {object}"),
             "if approved, write a schedule (owner, hours, upload) or an allow entry".into(),
         ];
         let parts = self.transfer.parts().iter();
         let flows = parts.map(|part| part.uid).collect();
-        verdict.finding(
-            (Analytic::An1415, Confidence::new(scene, grounds)),
-            triage,
-            flows,
-        )
+        let terms = (Analytic::An1415, CONFIDENCE_CAP, N_HALF);
+        verdict.finding(scene, terms, triage, flows)
     }
 }
 
@@ -294,7 +280,7 @@ fn new(case: &Case<'_>) -> Option<Item> {
 }
 
 fn rare(case: &Case<'_>) -> Option<Item> {
-    let (k, n) = (case.callers, case.members);
+    let (k, n) = (case.others.callers, case.others.members);
     let bits = Bits::rarity(k, n).scaled(0.5).min(Bits::whole(3));
     case.is_rare().then(|| {
         Item::new("destination.rare", Group::DestinationRarity, bits)
@@ -369,22 +355,10 @@ fn against(case: &Case<'_>) -> Vec<Item> {
                 .why("such sizes are usual here, though above the threshold"),
         );
     }
-    if case.callers > 0 {
-        let (k, n) = (case.callers, case.members);
-        against.push(
-            Item::new("role.used_by_peers", Group::DestinationRarity, Bits::ZERO)
-                .observed(json!({"hosts_role_using": k, "hosts_role": n}))
-                .expected("no peer calls it", n)
-                .why("other members of the role call the destination"),
-        );
-    }
-    if case.class.is_application() {
-        against.push(
-            Item::new("fp.application", Group::ClientFingerprint, Bits::ZERO)
-                .observed(json!({"browser": case.class.browser()}))
-                .expected("a tool or library", 0)
-                .why("the client looks like a browser or an application"),
-        );
-    }
+    let Others {
+        members, callers, ..
+    } = case.others;
+    against.extend(rarity::used_by_peers(callers, members));
+    against.extend(rarity::application(case.class));
     against
 }

@@ -10,7 +10,10 @@ use crate::detect::called::Called;
 use crate::detect::catalogue::Match;
 use crate::detect::engine::{Engine, Now};
 use crate::detect::finding::{Finding, Scene};
+use crate::detect::hours::Hours;
+use crate::detect::presence::Presence;
 use crate::detect::registry::AlertKey;
+use crate::detect::schedules::Call;
 use crate::detect::site::Use;
 use crate::detect::usage::{Usage, UsedFlow};
 use crate::detect::{allow, an0146, an1601};
@@ -19,7 +22,7 @@ use crate::baseline::Subject;
 use crate::net::{Side, Transport};
 use crate::observe::FlowSummary;
 use crate::observe::profile::FlowProfile;
-use crate::time::Span;
+use crate::time::{Span, Timestamp};
 
 mod unscheduled;
 mod uploads;
@@ -57,6 +60,16 @@ impl<'a> Now<'a> {
         }
     }
 
+    fn call(&self, called: &'a Called, at: Timestamp) -> Call<'a> {
+        Call {
+            at,
+            host: self.host(),
+            role: &self.role.name,
+            name: called.name.as_ref().map(|name| name.as_slice()),
+            class: called.class,
+        }
+    }
+
     fn key(&self, analytic: Analytic, called: &Called) -> AlertKey {
         AlertKey {
             analytic,
@@ -73,7 +86,8 @@ impl Engine {
         summary: &FlowSummary,
         alerts: &mut Vec<Alert>,
     ) {
-        let called = self.take_open(now);
+        let known = self.open.remove(&now.flow.uid);
+        let called = known.unwrap_or_else(|| self.opened(now));
         // A call that nobody answered says nothing about the caller, and its address may be forged.
         if summary.side(Side::Responder).bytes == 0 {
             return;
@@ -231,10 +245,10 @@ impl Engine {
             .detail()
             .is_some_and(|detail| detail.is_changed_by(profile))
         {
-            let mut presence = self.presences.remove(&key.0).unwrap_or_default();
-            presence.handle_change(now.at, object);
-            self.presences
-                .insert(key.0, now.at, presence, now.limits.hosts_max);
+            let (host, max) = (&key.0, now.limits.hosts_max);
+            if let Some(presence) = self.presences.touch(host, now.at, max, Presence::default) {
+                presence.handle_change(now.at, object);
+            }
         }
         let added = call.replies.handle(epoch, now.flow.uid, profile)?;
         let given = call.replies.given(epoch);
@@ -267,6 +281,19 @@ impl Engine {
         self.raise(now, &scene, alert_key, finding?)
     }
 
+    /// When the flow began, among the calls of the same host, object and client before it.
+    fn hours(&self, now: Now<'_>, called: &Called) -> Option<Hours> {
+        let (host, object) = (now.host(), &called.object);
+        let habit = self
+            .habits
+            .get(&(host, object.clone(), called.class.kind()))?;
+        let (presence, rhythm) = (
+            self.presences.get(&host),
+            self.site.rhythm(&now.role.name, object),
+        );
+        Some(Hours::of(now.flow.first_at, habit, presence, rhythm))
+    }
+
     /// A host used a service of the catalogue: AN1190. Says whether that belongs to what is usual.
     fn judge_use(
         &mut self,
@@ -282,15 +309,23 @@ impl Engine {
         let mut usage = known.unwrap_or_else(|| Usage::new(now.at, days_before));
         usage.push(used);
         let service = &found.service.id;
-        let scene = now.scene(called);
-        let finding = an1190::judge(&Case {
-            scene,
-            found,
-            usage: &usage,
-            peers: self.site.peers(now.member(), called.used()),
-            uploads: self.site.uploads(&now.role.name, service),
-            timing: &self.calls.timing(&key, called.class.kind()),
-        });
+        let (scene, member, kind) = (now.scene(called), now.member(), called.class.kind());
+        let judge = || {
+            let [users, application_users] = self.site.users(member, &called.object);
+            an1190::judge(&Case {
+                scene,
+                found,
+                usage: &usage,
+                others: self.site.others(member, called.used()),
+                users,
+                application_users,
+                uploads: self.site.uploads(&now.role.name, service),
+                timing: &self.calls.timing(&key, kind),
+                hours: self.hours(now, called),
+            })
+        };
+        let enough = an1190::asked_enough(now.settings, &usage, now.at);
+        let finding = if enough { judge() } else { None };
         self.usages
             .insert(key, now.at, usage, now.limits.baseline_keys_max);
         let key = now.key(Analytic::An1190, called);

@@ -6,7 +6,8 @@ use crate::detect::attack::Analytic;
 use crate::detect::called::Called;
 use crate::detect::client::Kind;
 use crate::detect::engine::{Engine, Now};
-use crate::detect::schedules::{Approval, Call};
+use crate::detect::hours::Hours;
+use crate::detect::schedules::Approval;
 use crate::time::Timestamp;
 
 impl Engine {
@@ -19,18 +20,16 @@ impl Engine {
         at: Timestamp,
         upload_bytes: u64,
     ) -> Option<Alert> {
+        let kind = called.class.kind();
+        if kind == Kind::Browser {
+            return None;
+        }
         let (host, member, used) = (now.host(), now.member(), called.used());
         let (role, object) = (member.role, &*called.object);
-        let (rules, kind) = (now.settings.rules(), called.class.kind());
-        let approval = rules.schedules.approval(&Call {
-            at,
-            host,
-            role,
-            name: called.name.as_ref().map(|name| name.as_slice()),
-            class: called.class,
-        });
+        let rules = now.settings.rules();
+        let approval = rules.schedules.approval(&now.call(called, at));
         let known = called.lookup(now.settings).is_some() || approval != Approval::None;
-        if kind == Kind::Browser || !known {
+        if !known {
             return None;
         }
         let (max, seed) = (now.limits.calls_max, now.settings.seed());
@@ -39,41 +38,39 @@ impl Engine {
                 .handle_call(&rules.schedules, &schedule.id, host, at, max);
         }
         let key = (host, called.object.clone(), kind);
-        let habit = self.habits.touch(seed, key, at, max, Default::default)?;
+        let habit = self.habits.touch(seed, &key, at, max, Default::default)?;
         let presence = self.presences.get(&host);
-        let shift = presence.map_or(0, |presence| presence.shift());
         let moment = Moment {
-            at,
+            hours: Hours::of(at, habit, presence, self.site.rhythm(role, object)),
             approval,
             standing: self.site.pairs().standing(object, used.client()),
             host_days: self.site.days_before(host),
-            among: habit.among(at, shift, self.site.rhythm(role, object)),
-            awake: presence.and_then(|presence| presence.awake()),
             upload_bytes,
         };
-        if moment.is_odd() {
+        let scene = now.scene(called);
+        let odd = moment.is_odd();
+        if odd {
             habit.handle_odd(at, now.flow.uid);
         }
-        let case = Case {
-            rules: &rules.an1191,
-            tiers: now.settings.tiers(),
-            moment,
-            role,
-            object,
-            calls: habit,
-            class: called.class,
-            ja4: called.ja4.as_deref(),
-            peers: self.site.peers_of_pair(member, used),
-            cadence: self
-                .calls
-                .timing(&(host, called.object.clone()), kind)
-                .reading,
-            shift,
-            pushed_at: presence.and_then(|presence| presence.pushed_at),
-            user_at: presence.and_then(|presence| presence.browsed_at()),
+        let (site, calls) = (&self.site, &self.calls);
+        let judge = || {
+            let case = Case {
+                rules: &rules.an1191,
+                tiers: now.settings.tiers(),
+                moment,
+                role,
+                object,
+                calls: habit,
+                class: called.class,
+                ja4: called.ja4.as_deref(),
+                others: site.others(member, used),
+                cadence: calls.timing(&(host, called.object.clone()), kind).reading,
+                pushed_at: presence.and_then(|presence| presence.pushed_at),
+                user_at: presence.and_then(|presence| presence.browsed_at()),
+            };
+            an1191::judge(&case).map(|verdict| case.finding(&scene, verdict))
         };
-        let scene = now.scene(called);
-        let finding = an1191::judge(&case).map(|verdict| case.finding(&scene, verdict));
+        let finding = if odd { judge() } else { None };
         habit.handle_call(at);
         let alert_key = now.key(Analytic::An1191, called);
         if finding.is_none() && !self.alerts.is_raised(&alert_key) {

@@ -13,7 +13,6 @@ use crate::detect::calls::CallKey;
 use crate::detect::engine::{Engine, Now};
 use crate::detect::note::Note;
 use crate::detect::registry::AlertKey;
-use crate::detect::schedules::Call;
 use crate::detect::settings::Settings;
 use crate::detect::transfers::{Over, Part, Transfers};
 use crate::limits::Limits;
@@ -76,7 +75,6 @@ impl Engine {
             role: member.role,
             class: transfer.cell,
         };
-        let others = self.site.others(member, called.used());
         let case = Case {
             rules: &rules.an1415,
             tiers: now.settings.tiers(),
@@ -84,17 +82,12 @@ impl Engine {
             object,
             unusual: self.site.sizes.ask(place, up),
             age,
-            callers: others.callers,
-            members: others.members,
+            others: self.site.others(member, called.used()),
             class: called.class,
             oddities: called.oddities,
-            approval: rules.schedules.approval(&Call {
-                at: transfer.first_at,
-                host,
-                role: member.role,
-                name: called.name.as_ref().map(|name| name.as_slice()),
-                class: called.class,
-            }),
+            approval: rules
+                .schedules
+                .approval(&now.call(called, transfer.first_at)),
             usual_now: self
                 .uploads
                 .slots
@@ -157,16 +150,14 @@ impl Engine {
         let Uploads { slots, drifts, .. } = &mut self.uploads;
         if over.up >= settings.rules().an1415.upload_bytes_min {
             let key = (over.host, over.object.clone());
-            let mut usual = slots.remove(&key).unwrap_or_default();
-            usual.learn(over.first_at, over.up);
-            slots.insert(key, at, usual, limits.hosts_max);
+            if let Some(usual) = slots.touch(&key, at, limits.hosts_max, Slots::default) {
+                usual.learn(over.first_at, over.up);
+            }
         }
-        let mut drift = drifts.remove(&over.host).unwrap_or_default();
         // Decades of bytes: under ten, under a hundred ...
         let decade = (log(over.up) / std::f64::consts::LN_10) as usize;
-        let restart = drift.handle_event(decade, at);
-        drifts.insert(over.host, at, drift, limits.hosts_max);
-        if let Some(restart) = restart {
+        let drift = drifts.touch(&over.host, at, limits.hosts_max, Drift::default);
+        if let Some(restart) = drift.and_then(|drift| drift.handle_event(decade, at)) {
             let host = over.host;
             self.site.sizes.restart(&host, Cell::all());
             self.notes.push(Note::Restarted { host, restart });

@@ -14,7 +14,6 @@ use crate::net::{Endpoint, Side};
 use bstr::BString;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::fmt::Write;
 
 /// Bytes kept of a text; names are at most 253 long (RFC 1035), and vendor classes are short.
 const TEXT_BYTES_MAX: usize = 1024;
@@ -144,12 +143,4 @@ fn wire_name(mut bytes: &[u8]) -> Option<BString> {
         bytes = rest;
     }
     text(&name)
-}
-
-fn hex(bytes: &[u8]) -> Box<str> {
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a string takes every write");
-    }
-    text.into()
 }

@@ -3,7 +3,8 @@
 //! Options that were split (RFC 3396) are joined, and the two fields that options may overflow into
 //! (option 52) are read in the order of RFC 2131, section 4.1. What is cut short is left out.
 
-use super::{hex, text, wire_name};
+use super::{text, wire_name};
+use crate::fingerprint::hex;
 use crate::net::{Mac, Side};
 use crate::observe::DhcpMessage;
 use crate::time::{Span, Timestamp};
@@ -128,7 +129,7 @@ fn circuit_id(mut bytes: &[u8]) -> Option<Box<str>> {
     while let [code, length, rest @ ..] = bytes {
         let (value, rest) = rest.split_at_checked(usize::from(*length))?;
         if *code == 1 {
-            return Some(hex(value));
+            return Some(hex(value).into());
         }
         bytes = rest;
     }

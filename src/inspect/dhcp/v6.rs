@@ -3,7 +3,8 @@
 //! Unwraps what relays forward, at most [`RELAYS_MAX`] deep, and keeps [`ADDRESSES_MAX`] addresses.
 //! Prefixes, and everything that names no host, are passed over.
 
-use super::{hex, wire_name};
+use super::wire_name;
+use crate::fingerprint::hex;
 use crate::net::Mac;
 use crate::observe::Dhcp6Message;
 use std::net::Ipv6Addr;
@@ -49,7 +50,7 @@ fn message(kind: u8, bytes: &[u8]) -> Dhcp6Message {
     };
     options(bytes, |code, value| match code {
         1 if value.len() <= DUID_BYTES_MAX => {
-            message.duid = Some(hex(value));
+            message.duid = Some(hex(value).into());
             message.mac = duid_mac(value);
         }
         // An identity association: its identifier, two times (none for a temporary one), options.

@@ -8,10 +8,10 @@ use super::domain::{Names, parsed_text};
 use super::fault::Fault;
 use super::svcb;
 use super::wire::{Reader, address_v4, address_v6};
+use crate::fingerprint::hex;
 use crate::observe::ServiceBinding;
 use bstr::BString;
 use dns_parser::{Error, RData, Type};
-use std::fmt::Write;
 use std::net::IpAddr;
 
 /// Bytes of one answer's text; what a log keeps of a string.
@@ -148,12 +148,8 @@ fn fixed_form(data: Data<'_>) -> Option<BString> {
         // SSHFP, RFC 4255, 3.1: algorithm, kind, fingerprint.
         44 => {
             reader.u16()?;
-            let mut text = String::from("SSHFP: ");
-            for byte in reader.take(reader.len().min(TEXT_MAX / 4))? {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{byte:02x}");
-            }
-            text
+            let digits = reader.take(reader.len().min(TEXT_MAX / 4))?;
+            format!("SSHFP: {}", hex(digits))
         }
         // DNSKEY, RFC 4034, 2.1: flags, protocol, algorithm.
         48 => {
