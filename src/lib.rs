@@ -16,6 +16,7 @@
 //! | [`profile`] | moments and sizes | a flow's shape, a key's cadence |
 //! | [`observe`] | all of these | observations: owned, small, in one order |
 //! | [`host`] | observations | who a host is over time, and what |
+//! | [`endpoint`] | lines of agents | which process has which flow |
 //! | [`detect`] | observations | evidence in bits, alerts |
 //! | [`record`] | observations and alerts | rows |
 //! | [`sink`] | rows | log files |
@@ -49,6 +50,7 @@ pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod detect;
+pub mod endpoint;
 pub mod fingerprint;
 pub mod flow;
 pub mod host;
