@@ -83,6 +83,14 @@ pub struct Limits {
     pub neighbours_max: usize,
     /// Hosts, services and programs that are remembered as logged today.
     pub known_max: usize,
+    /// Endpoint agents that are known.
+    pub agents_max: usize,
+    /// Flows whose process may still be told, each about 300 bytes.
+    pub attributed_flows_max: usize,
+    /// Reports of flows that wait for theirs, each about 1 kB.
+    pub reports_max: usize,
+    /// Process numbers of all agents that are known.
+    pub processes_max: usize,
     /// Alerts whose identity is kept for deduplication.
     pub alerts_max: usize,
 }
@@ -118,6 +126,10 @@ impl Limits {
         hosts_max: 100_000,
         neighbours_max: 65_536,
         known_max: 200_000,
+        agents_max: 10_000,
+        attributed_flows_max: 200_000,
+        reports_max: 100_000,
+        processes_max: 200_000,
         alerts_max: 10_000,
     };
 }

@@ -60,6 +60,10 @@ limits_table! {
     hosts_max from 1,
     neighbours_max from SHARDS,
     known_max from 1,
+    agents_max from 1,
+    attributed_flows_max from 1,
+    reports_max from 1,
+    processes_max from 1,
     alerts_max from 1,
     }
     spans {

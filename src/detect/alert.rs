@@ -13,6 +13,9 @@ use super::evidence::{Bits, Evidence, Item, Tier};
 use super::finding::{Finding, Missing, Scene};
 use super::registry::Identity;
 use super::rfc3339::rfc3339;
+use crate::endpoint::attribution::Key;
+use crate::endpoint::report::{Method, Process};
+use crate::endpoint::{Attribution, Status};
 use crate::net::Uid;
 use crate::observe::FlowId;
 use crate::time::Timestamp;
@@ -54,6 +57,8 @@ pub struct Alert {
     pub subject: AlertSubject,
     /// With what.
     pub object: AlertObject,
+    /// How the process is known.
+    pub attribution: AlertAttribution,
     /// 0 to 100.
     pub score: u8,
     /// The sum of the evidence.
@@ -96,7 +101,40 @@ pub struct AlertSubject {
     /// Its platform, where its traffic shows one.
     pub os: Option<String>,
     /// The process; only an endpoint agent can tell.
-    pub process: Option<String>,
+    pub process: Option<Process>,
+}
+
+/// How the process is known.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AlertAttribution {
+    /// Whether it is.
+    pub status: Status,
+    /// The agent that said so.
+    pub agent: Option<Box<str>>,
+    /// How much of the flow the agent named.
+    pub key: Option<Key>,
+    /// How it came to know.
+    pub method: Option<Method>,
+    /// Processes that it could be.
+    pub candidates: u32,
+    /// From the flow's first packet to the agent's moment, its clock corrected.
+    pub delta_ms: Option<i64>,
+    /// 0 to 1.
+    pub confidence: f64,
+}
+
+impl AlertAttribution {
+    fn of(attribution: &Attribution) -> AlertAttribution {
+        AlertAttribution {
+            status: attribution.status,
+            agent: attribution.agent.clone(),
+            key: attribution.key,
+            method: attribution.method,
+            candidates: attribution.candidates,
+            delta_ms: attribution.delta.map(|delta| delta.as_nanos() / 1_000_000),
+            confidence: attribution.confidence,
+        }
+    }
 }
 
 /// What it called.
@@ -154,6 +192,8 @@ pub struct Occasion {
     pub baseline_hash: Box<str>,
     /// See [`Alert::suppressions_checked`].
     pub checked: Checked,
+    /// See [`Alert::attribution`].
+    pub attribution: Attribution,
 }
 
 impl Alert {
@@ -181,9 +221,10 @@ impl Alert {
                 host,
                 role,
                 os: None,
-                process: None,
+                process: occasion.attribution.process.clone(),
             },
             object: AlertObject::new(scene),
+            attribution: AlertAttribution::of(&occasion.attribution),
             score: tiers.score(total),
             bits: total,
             tier: finding.tier,

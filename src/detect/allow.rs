@@ -115,7 +115,7 @@ impl Allow {
             group && item.uncapped > BREAKS_THROUGH
         });
         loud.map_or(Ok(()), |item| {
-            let (id, bits) = (item.id, item.uncapped.as_f64());
+            let (id, bits) = (&item.id, item.uncapped.as_f64());
             Err(format!("broken through by {id} of {bits} bits"))
         })
     }

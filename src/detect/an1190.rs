@@ -160,7 +160,7 @@ fn confidence(case: &Case<'_>, evidence: &Evidence) -> Confidence {
     let grounds = Grounds {
         cap: CONFIDENCE_CAP,
         n: evidence.first().baseline_n,
-        of: evidence.first().id,
+        of: &evidence.first().id,
         n_half: N_HALF,
         missed: sum(|flow| flow.missed),
         seen: case.flows().map(bytes).fold(0, u64::saturating_add),

@@ -9,7 +9,7 @@ pub(super) fn sentence(tiers: &Tiers, evidence: &Evidence, tier: Tier) -> String
         let weaker = tiers.tier(total, groups, false);
         weaker.map(|weaker| weaker.min(tier))
     };
-    let ids = || evidence.items().map(|item| item.id);
+    let ids = || evidence.items().map(|item| &*item.id);
     let lowest = ids().map(without).min().flatten();
     let decisive: Vec<&str> = ids().filter(|id| without(id) == lowest).collect();
     let decisive = decisive.join(" or ");

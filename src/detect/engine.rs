@@ -11,7 +11,8 @@ use super::client::Kind;
 use super::expectations::Expectations;
 use super::habit::Habit;
 use super::identity;
-use super::judging::Uploads;
+use super::judging::{Attributing, Uploads};
+use super::kept::Kept;
 use super::note::Note;
 use super::presence::Presence;
 use super::registry::Registry;
@@ -39,6 +40,9 @@ pub struct Engine {
     pub(super) open: Bounded<Uid, Called>,
     pub(super) usages: Bounded<(IpAddr, Box<str>), Usage>,
     pub(super) calls: Calls,
+    pub(super) kept: Kept,
+    /// Which process has which flow.
+    pub attributing: Attributing,
     pub(super) presences: Bounded<IpAddr, Presence>,
     pub(super) alerts: Registry,
     pub(super) site: Site,
@@ -119,6 +123,10 @@ impl Engine {
         self.site.advance(limits, at);
         self.close_transfers(settings, limits, at);
         self.note_missed(settings, limits, at);
+        if let Some(lag) = settings.attribution_lag() {
+            self.attributing
+                .handle_observation(limits, lag, observation);
+        }
         let Some(flow) = &observation.flow else {
             return;
         };

@@ -3,8 +3,9 @@
 //! Knows no analytic. Bits are kept in hundredths, so sums are exact and print the same everywhere.
 //! One group of evidence never alerts alone: an [`Evidence`] cannot be made without two.
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::iter::Sum;
@@ -60,6 +61,16 @@ impl Bits {
         Bits::new(self.as_f64() * weight)
     }
 
+    /// Hundredths of a bit.
+    pub fn hundredths(self) -> i32 {
+        self.0
+    }
+
+    /// So many hundredths of a bit.
+    pub fn from_hundredths(hundredths: i32) -> Bits {
+        Bits(hundredths)
+    }
+
     /// For formulas and JSON.
     pub fn as_f64(self) -> f64 {
         f64::from(self.0) / 100.0
@@ -87,7 +98,7 @@ impl Serialize for Bits {
 
 /// A kind of evidence that is independent of the others; within one only the strongest finding
 /// counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     /// Periodicity, automation.
@@ -140,7 +151,7 @@ impl Group {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Item {
     /// Stable and documented, such as `role.service_rarity`.
-    pub id: &'static str,
+    pub id: Cow<'static, str>,
     /// The group it competes in.
     pub group: Group,
     /// What it is worth, at most `cap`.
@@ -162,13 +173,13 @@ pub struct Item {
 
 impl Item {
     /// A finding of `group` worth `bits`, or the group's cap if that is less.
-    pub fn new(id: &'static str, group: Group, bits: Bits) -> Item {
+    pub fn new(id: impl Into<Cow<'static, str>>, group: Group, bits: Bits) -> Item {
         let cap = group.cap();
         let expected = String::new();
         let observed = Value::Null;
         let why = String::new();
         Item {
-            id,
+            id: id.into(),
             group,
             bits: bits.min(cap),
             cap,
@@ -220,7 +231,8 @@ impl Evidence {
         if groups_positive(&items) < 2 {
             return None;
         }
-        items.sort_by_key(|item| (Reverse(item.bits.0.unsigned_abs()), item.id));
+        let rank = |item: &Item| (Reverse(item.bits.0.unsigned_abs()), item.id.clone());
+        items.sort_by_key(rank);
         let mut items = items.into_iter();
         Some(Evidence {
             first: items.next()?,
@@ -274,13 +286,18 @@ fn groups_positive<'a>(items: impl IntoIterator<Item = &'a Item>) -> usize {
 }
 
 /// Sums the groups: of each its strongest finding up to the cap; negative bits only where nothing
-/// speaks for the analytic.
+/// speaks for the analytic. What an agent says adds up, from −6 bits to the group's cap: it is about
+/// different things.
 fn total<'a>(items: impl Iterator<Item = &'a Item> + Clone) -> Bits {
     let group_bits = |group: Group| {
         let bits = items
             .clone()
             .filter(move |item| item.group == group)
             .map(|item| item.bits);
+        if group == Group::Endpoint {
+            let sum: Bits = bits.sum();
+            return sum.clamp(Bits::whole(-6), group.cap());
+        }
         match bits.clone().max() {
             Some(most) if most > Bits::ZERO => most.min(group.cap()),
             _ => bits.min().unwrap_or(Bits::ZERO),
@@ -290,7 +307,7 @@ fn total<'a>(items: impl Iterator<Item = &'a Item> + Clone) -> Bits {
 }
 
 /// How loud an alert is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tier {
     /// To be looked at when there is time.

@@ -9,7 +9,7 @@ use super::settings::{Role, Settings};
 use crate::net::{Endpoint, Uid};
 use crate::observe::FlowId;
 use crate::time::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Who called what with which client: what every analytic is told.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +91,7 @@ impl Verdict {
         let grounds = Grounds {
             cap,
             n: self.samples,
-            of: self.evidence.first().id,
+            of: &self.evidence.first().id,
             n_half,
             missed: 0,
             seen: 0,
@@ -112,7 +112,7 @@ impl Verdict {
 }
 
 /// What could not be seen.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Missing {
     /// What.
     pub component: String,
@@ -131,7 +131,7 @@ impl Missing {
 }
 
 /// How much of what an analytic needs could be seen.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Confidence {
     /// 0 to 1, in hundredths.
     pub value: f64,

@@ -83,6 +83,14 @@ impl Registry {
         Some(identity)
     }
 
+    /// What an alert that was raised is told as when more is known of it.
+    pub fn amend(&mut self, key: &AlertKey, tier: Tier, suppressed: bool) -> Option<Identity> {
+        let known = self.raised.get_mut(key)?;
+        known.identity.revision = known.identity.revision.saturating_add(1);
+        (known.tier, known.suppressed) = (tier, suppressed);
+        Some(known.identity.clone())
+    }
+
     /// Alerts that had to leave for others.
     pub fn evicted(&self) -> u64 {
         self.raised.evicted()

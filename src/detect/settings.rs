@@ -193,6 +193,7 @@ pub struct Settings {
     allow: Vec<Allow>,
     config_hash: Box<str>,
     seed: u64,
+    attribution_lag: Option<Span>,
     /// Built once, the first time that one is needed, and shared by every copy.
     templates: Arc<Templates>,
 }
@@ -220,6 +221,7 @@ impl Settings {
             allow: Vec::new(),
             config_hash,
             seed: 0,
+            attribution_lag: None,
             templates: Arc::default(),
         }
     }
@@ -237,6 +239,20 @@ impl Settings {
     /// keys collide. No alert names it.
     pub fn with_seed(self, seed: u64) -> Settings {
         Settings { seed, ..self }
+    }
+
+    /// With reports of endpoint agents, which may come until `lag` after a flow's beginning before
+    /// it counts as not reported.
+    pub fn with_reports(self, lag: Span) -> Settings {
+        Settings {
+            attribution_lag: Some(lag),
+            ..self
+        }
+    }
+
+    /// See [`Settings::with_reports`]; none where no reports are expected.
+    pub fn attribution_lag(&self) -> Option<Span> {
+        self.attribution_lag
     }
 
     /// The role of the host at `addr`; none for hosts that are not the site's.

@@ -288,11 +288,11 @@ fn script(posts: i64) -> Vec<Call> {
     (0..posts).map(post).collect()
 }
 
-fn ids(alert: &Alert) -> Vec<(&'static str, f64)> {
+fn ids(alert: &Alert) -> Vec<(&str, f64)> {
     alert
         .evidence
         .items()
-        .map(|item| (item.id, item.bits.as_f64()))
+        .map(|item| (&*item.id, item.bits.as_f64()))
         .collect()
 }
 
@@ -637,7 +637,7 @@ fn groups_are_capped_and_one_alone_is_no_evidence() {
     let evidence = Evidence::weigh(items).unwrap();
     assert_eq!(evidence.total(), Bits::whole(12 + 3 - 6));
     assert_eq!(evidence.total_without("c"), Bits::whole(12 + 2 - 6));
-    let ids: Vec<_> = evidence.items().map(|item| item.id).collect();
+    let ids: Vec<_> = evidence.items().map(|item| &*item.id).collect();
     assert_eq!(ids, ["a", "f", "e", "c", "d"]);
 }
 

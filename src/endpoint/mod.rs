@@ -3,4 +3,16 @@
 //! A report is a claim of one agent about its own host. It names; it never suppresses. Judges
 //! nothing and reads no clock: a report counts as of the moment the sensor was given it.
 
+pub mod attribution;
+mod clock;
+mod join;
+mod naming;
+mod processes;
 pub mod report;
+mod tenancy;
+
+pub use attribution::{Attribution, Status};
+pub use join::{Join, Tally};
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,18 @@ pub enum Method {
     Summary,
 }
 
+impl Method {
+    /// Its name in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Event => "event",
+            Method::Poll => "poll",
+            Method::Window => "window",
+            Method::Summary => "summary",
+        }
+    }
+}
+
 /// The agents whose lines can be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

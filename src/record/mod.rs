@@ -4,6 +4,7 @@
 //! like. Handing out the values of a row allocates nothing; what a row holds was moved out of the
 //! observation.
 
+pub mod attribution;
 pub mod capture_loss;
 pub mod conn;
 pub mod dhcp;
@@ -25,6 +26,7 @@ pub(crate) mod samples;
 #[cfg(test)]
 mod tests;
 
+pub use attribution::AttributionRow;
 pub use capture_loss::CaptureLossRow;
 pub use conn::ConnRow;
 pub use dhcp::DhcpRow;
@@ -235,6 +237,8 @@ pub enum Record {
     Profile(ProfileRow),
     /// An anomaly, for `weird.log`.
     Weird(WeirdRow),
+    /// The process behind a flow, for `attribution.log`.
+    Attribution(Box<AttributionRow>),
     /// A host, for `hosts.log`.
     Host(Box<HostRow>),
     /// A host that is there, for `known_hosts.log`.
@@ -253,7 +257,7 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 17] = [
+    pub const SCHEMAS: [&'static Schema; 18] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
@@ -264,6 +268,7 @@ impl Record {
         &tunnel::SCHEMA,
         &profile::SCHEMA,
         &weird::SCHEMA,
+        &attribution::SCHEMA,
         &hosts::SCHEMA,
         &known::HOSTS,
         &known::SERVICES,
@@ -286,6 +291,7 @@ impl Record {
             Record::Tunnel(row) => row,
             Record::Profile(row) => row,
             Record::Weird(row) => row,
+            Record::Attribution(row) => row.as_ref(),
             Record::Host(row) => row.as_ref(),
             Record::KnownHost(row) => row,
             Record::KnownService(row) => row,

@@ -1,10 +1,14 @@
 //! Rows for the tests of this module and of the sinks: one of each log, every column set where it
 //! can be.
 
+use super::attribution::AttributionRow;
 use super::{
     CaptureLossRow, ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow,
     Record, SslRow, StatsRow, TunnelRow, WeirdRow, X509Row,
 };
+use crate::endpoint::attribution::Key;
+use crate::endpoint::report::{Method, Process, Signature};
+use crate::endpoint::{Attribution, Status};
 use crate::host::Profile;
 use crate::host::platform::Clue;
 use crate::net::{Endpoint, HostKey, Mac, Side, Transport, TunnelKind, Uid};
@@ -279,6 +283,37 @@ fn stats() -> StatsRow {
     }
 }
 
+fn attribution() -> Attribution {
+    let parent = Process {
+        pid: Some(4100),
+        path: Some("/bin/zsh".into()),
+        ..Process::default()
+    };
+    Attribution {
+        status: Status::Matched,
+        agent: Some("laptop-7".into()),
+        key: Some(Key::Tuple),
+        method: Some(Method::Event),
+        process: Some(Process {
+            pid: Some(4242),
+            path: Some("/usr/bin/curl".into()),
+            command_line: Some("curl https://example.com".into()),
+            user: Some("alice".into()),
+            uid: Some(501),
+            started_at: Some(AT),
+            signature: Some(Signature {
+                signing_id: Some("com.apple.curl".into()),
+                ..Signature::default()
+            }),
+            parent: Some(Box::new(parent)),
+            ..Process::default()
+        }),
+        candidates: 1,
+        delta: Some(Span::from_millis(35)),
+        confidence: 0.97,
+    }
+}
+
 /// One record of every log.
 pub(crate) fn records() -> Vec<Record> {
     let community_id = Some("1:LQU9qZlK+B5F3KDmev6m5PMibrg=".into());
@@ -298,6 +333,7 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Tunnel(TunnelRow::new(AT, flow(), tunnel())),
         Record::Profile(ProfileRow::new(flow(), Box::new(profile()))),
         Record::Weird(weird("")),
+        Record::Attribution(Box::new(AttributionRow::new(AT, flow(), attribution()))),
         Record::Host(Box::new(host())),
         Record::KnownHost(KnownHostRow {
             at: AT,

@@ -7,29 +7,27 @@ use super::dhcp_log::DhcpLog;
 use super::known::Known;
 use super::settings::Settings;
 use super::tap::TapWatch;
+use super::told::{CertificateLog, ProxyLog, WeirdSampling};
 use crate::baseline::{EchConfigs, EchVerdict};
 use crate::detect::allow::Stale;
 use crate::detect::evidence::{Bits, Group, Item};
 use crate::detect::{Alert, Engine};
+use crate::endpoint::report::Report;
 use crate::fingerprint;
 use crate::host::platform::{Assessment, Platform};
 use crate::host::{Conflict, Hosts};
 use crate::net::{Endpoint, Transport, TunnelKind};
-use crate::observe::{
-    Certificate, Fact, FlowId, HttpTransaction, Observation, TlsSession, TunnelAction, TunnelSeen,
-    WeirdSeen,
-};
+use crate::observe::{Fact, FlowId, Observation, TlsSession, WeirdSeen};
 use crate::packet::proto;
 use crate::record::{
-    ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow, Record, SslRow, TunnelRow,
-    WeirdRow, X509Row,
+    AttributionRow, ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow, Record,
+    SslRow, TunnelRow, WeirdRow, X509Row,
 };
-use crate::time::{Span, Timestamp};
+use crate::time::Timestamp;
 use crate::weird::Weird;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 
 /// The notice about allow entries that have expired.
 const STALE_ALLOW: &str = "Tapir::Stale_Allow";
@@ -41,6 +39,21 @@ pub enum Line {
     Row(Record),
     /// Of `alerts.log`, which no row could hold; of `suppressed.log` where an entry suppressed it.
     Alert(Box<Alert>),
+}
+
+/// What is due, and when.
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Timestamp,
+    kind: DueKind,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum DueKind {
+    Report,
+    Lease,
+    Host,
+    Attribution,
 }
 
 /// What sees everything at once.
@@ -56,6 +69,9 @@ pub struct Detector {
     known: Known,
     tap: TapWatch,
     proxies: ProxyLog,
+    /// Reports by the moment they were received, and in which order.
+    reports: BTreeMap<(Timestamp, u64), Report>,
+    reports_n: u64,
 }
 
 impl Detector {
@@ -67,7 +83,7 @@ impl Detector {
         put: &mut impl FnMut(Timestamp, Line),
     ) {
         let at = observation.at;
-        self.handle_clock(at, put);
+        self.handle_clock(settings, at, put);
         self.watch_tap(&observation, put);
         self.handle_host(settings, &observation, put);
         let mut records = Vec::new();
@@ -97,6 +113,16 @@ impl Detector {
         if let Some(record) = self.record(settings, observation) {
             put(at, Line::Row(record));
         }
+        self.tell_alerts(settings, at, alerts, put);
+    }
+
+    fn tell_alerts(
+        &self,
+        settings: &Settings,
+        at: Timestamp,
+        alerts: Vec<Alert>,
+        put: &mut impl FnMut(Timestamp, Line),
+    ) {
         for mut alert in alerts {
             self.add_platform(&mut alert);
             if alert.suppressed_by.is_none() {
@@ -106,32 +132,74 @@ impl Detector {
         }
     }
 
-    /// Lets every deadline up to `clock` act, each as of its own moment.
-    pub fn handle_clock(&mut self, clock: Timestamp, put: &mut impl FnMut(Timestamp, Line)) {
-        while let Some((due, record)) = self.pop_due(clock) {
-            put(due, Line::Row(record));
+    /// Takes reports of endpoint agents; each counts as of the moment it was received.
+    pub fn handle_reports(&mut self, reports: impl IntoIterator<Item = Report>) {
+        for report in reports {
+            let number = self.reports_n;
+            self.reports_n += 1;
+            self.reports.insert((report.received_at, number), report);
         }
     }
 
-    /// The row that is due first, where that is by `clock`. Of two at once, the lease comes first.
-    fn pop_due(&mut self, clock: Timestamp) -> Option<(Timestamp, Record)> {
-        let by_clock = |due: &Timestamp| *due <= clock;
-        let lease = self.dhcp.deadline().filter(by_clock);
-        let host = self.hosts.deadline().filter(by_clock);
-        match (lease, host) {
-            (Some(lease), host) if host.is_none_or(|host| lease <= host) => {
-                let (due, row) = self.dhcp.pop()?;
-                Some((due, Record::Dhcp(Box::new(row))))
+    /// Lets every deadline up to `clock` act, and every report that was received by then, each as
+    /// of its own moment.
+    pub fn handle_clock(
+        &mut self,
+        settings: &Settings,
+        clock: Timestamp,
+        put: &mut impl FnMut(Timestamp, Line),
+    ) {
+        while let Some(due) = self.first_due().filter(|due| due.at <= clock) {
+            self.handle_due(settings, due, put);
+        }
+    }
+
+    /// What is due first. Of two at once the earlier in this list comes first.
+    fn first_due(&self) -> Option<Due> {
+        let report = self.reports.first_key_value().map(|((at, _), _)| *at);
+        let dues = [
+            (report, DueKind::Report),
+            (self.dhcp.deadline(), DueKind::Lease),
+            (self.hosts.deadline(), DueKind::Host),
+            (self.engine.attributing.deadline(), DueKind::Attribution),
+        ];
+        let dues = dues.into_iter();
+        dues.filter_map(|(at, kind)| Some(Due { at: at?, kind }))
+            .min_by_key(|due| due.at)
+    }
+
+    fn handle_due(&mut self, settings: &Settings, due: Due, put: &mut impl FnMut(Timestamp, Line)) {
+        match due.kind {
+            DueKind::Report => {
+                if let Some((_, report)) = self.reports.pop_first() {
+                    let (detect, limits) = (&settings.detect, &settings.limits);
+                    let mut alerts = Vec::new();
+                    self.engine
+                        .handle_report(detect, limits, &report, &mut alerts);
+                    self.tell_alerts(settings, due.at, alerts, put);
+                }
             }
-            (_, Some(_)) => self.pop_host(),
-            _ => None,
+            DueKind::Lease => {
+                if let Some((at, row)) = self.dhcp.pop() {
+                    put(at, Line::Row(Record::Dhcp(Box::new(row))));
+                }
+            }
+            DueKind::Host => {
+                if let Some((at, key, profile)) = self.hosts.pop() {
+                    let row = HostRow::new(at, &key, profile);
+                    put(at, Line::Row(Record::Host(Box::new(row))));
+                }
+            }
+            DueKind::Attribution => {
+                let lag = settings.detect.attribution_lag().unwrap_or_default();
+                if let Some((at, flow, attribution)) =
+                    self.engine.attributing.pop(&settings.limits, lag)
+                {
+                    let row = AttributionRow::new(at, flow, attribution);
+                    put(at, Line::Row(Record::Attribution(Box::new(row))));
+                }
+            }
         }
-    }
-
-    fn pop_host(&mut self) -> Option<(Timestamp, Record)> {
-        let (due, key, profile) = self.hosts.pop()?;
-        let row = HostRow::new(due, &key, profile);
-        Some((due, Record::Host(Box::new(row))))
     }
 
     /// Adds to an alert what the host's platform seems to be: worth no bits, but to be known.
@@ -180,15 +248,21 @@ impl Detector {
         }
     }
 
-    /// The input is over: what waits is told at `clock`.
-    pub fn finish(&mut self, clock: Timestamp, put: &mut impl FnMut(Timestamp, Line)) {
-        self.handle_clock(clock, put);
-        while let Some((_, row)) = self.dhcp.pop() {
-            put(clock, Line::Row(Record::Dhcp(Box::new(row))));
-        }
-        while let Some((_, key, profile)) = self.hosts.pop() {
-            let row = HostRow::new(clock, &key, profile);
-            put(clock, Line::Row(Record::Host(Box::new(row))));
+    /// The input is over: reports that came later still count, and what else waits is told at
+    /// `clock`.
+    pub fn finish(
+        &mut self,
+        settings: &Settings,
+        clock: Timestamp,
+        put: &mut impl FnMut(Timestamp, Line),
+    ) {
+        self.handle_clock(settings, clock, put);
+        while let Some(due) = self.first_due() {
+            let at = match due.kind {
+                DueKind::Report | DueKind::Attribution => due.at,
+                DueKind::Lease | DueKind::Host => clock,
+            };
+            self.handle_due(settings, due, &mut |_, line| put(at, line));
         }
     }
 
@@ -286,107 +360,4 @@ fn notice(settings: &Settings, alert: &Alert) -> Record {
 fn community_id(settings: &Settings, flow: &FlowId, ip_proto: u8) -> Box<str> {
     let seed = settings.community_id_seed;
     fingerprint::community_id(seed, flow.originator, flow.responder, ip_proto).into()
-}
-
-/// Which certificates were logged within the last day: Zeek logs each once a day.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct CertificateLog {
-    logged: BTreeMap<(Box<str>, bool, bool), Timestamp>,
-}
-
-impl CertificateLog {
-    const AGAIN_AFTER: Span = Span::from_secs(86_400);
-    /// About 10 MB; beyond it the memory starts over and certificates are logged again.
-    const ENTRIES_MAX: usize = 65_536;
-
-    fn is_due(&mut self, at: Timestamp, certificate: &Certificate) -> bool {
-        let key = (
-            certificate.fingerprint.clone(),
-            certificate.host_cert,
-            certificate.client_cert,
-        );
-        if self
-            .logged
-            .get(&key)
-            .is_some_and(|logged_at| at - *logged_at < Self::AGAIN_AFTER)
-        {
-            return false;
-        }
-        if self.logged.len() >= Self::ENTRIES_MAX {
-            self.logged.clear();
-        }
-        self.logged.insert(key, at);
-        true
-    }
-}
-
-/// Which proxies were told within the last hour, and for whom: a host that uses one uses it again
-/// and again from other ports, so Zeek tells the port as 0 and the tunnel once.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct ProxyLog {
-    told: BTreeMap<(IpAddr, Endpoint, TunnelKind), Timestamp>,
-}
-
-impl ProxyLog {
-    /// About 5 MB; beyond it the memory starts over and proxies are told again.
-    const ENTRIES_MAX: usize = 65_536;
-
-    /// The row of a session through a proxy, where it is due.
-    fn row(&mut self, settings: &Settings, observation: &Observation) -> Option<TunnelRow> {
-        let mut flow = observation.flow?;
-        let kind = match &observation.fact {
-            Fact::Tunnel(seen) if seen.kind == TunnelKind::Socks => seen.kind,
-            Fact::Http(http) if is_connected(http) => TunnelKind::Http,
-            _ => return None,
-        };
-        flow.originator.port = 0;
-        let key = (flow.originator.addr, flow.responder, kind);
-        let at = observation.at;
-        let told_at = self.told.get(&key).copied();
-        if self.told.len() >= Self::ENTRIES_MAX && told_at.is_none() {
-            self.told.clear();
-        }
-        self.told.insert(key, at);
-        if told_at.is_some_and(|told_at| at - told_at < settings.limits.tunnel_inactivity) {
-            return None;
-        }
-        let action = TunnelAction::Discover;
-        Some(TunnelRow::new(at, flow, TunnelSeen { kind, action }))
-    }
-}
-
-/// Whether a proxy has let a CONNECT through.
-fn is_connected(http: &HttpTransaction) -> bool {
-    let asked = http
-        .method
-        .as_ref()
-        .is_some_and(|method| method == "CONNECT");
-    asked && http.status_code.is_some_and(|status| status / 100 == 2)
-}
-
-/// Weirds that no flow bounds are sampled as Zeek samples them: the first 25 of a name within ten
-/// minutes, then one in a thousand (`Weird::sampling_threshold`, `sampling_rate`,
-/// `sampling_duration`).
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct WeirdSampling {
-    seen: BTreeMap<Weird, (Timestamp, u64)>,
-}
-
-impl WeirdSampling {
-    const WINDOW: Span = Span::from_secs(600);
-    const ALL_UP_TO: u64 = 25;
-    const THEN_ONE_IN: u64 = 1000;
-
-    fn is_due(&mut self, at: Timestamp, flow: Option<FlowId>, seen: &WeirdSeen) -> bool {
-        // A flow tells each weird once, and there are flows to every row.
-        if flow.is_some() {
-            return true;
-        }
-        let (since, count) = self.seen.entry(seen.weird).or_insert((at, 0));
-        if at - *since >= Self::WINDOW {
-            (*since, *count) = (at, 0);
-        }
-        *count += 1;
-        *count <= Self::ALL_UP_TO || (*count - Self::ALL_UP_TO).is_multiple_of(Self::THEN_ONE_IN)
-    }
 }

@@ -99,7 +99,7 @@ impl Early {
     pub fn pop(&mut self, flow: &Flow, clock: Timestamp, limits: &Limits) -> Option<Held> {
         let ready = |held: &Held| !self.is_early(flow, held.src(), &held.packet);
         if let Some(place) = self.held.iter().position(ready) {
-            return self.held.remove(place);
+            return self.take(place);
         }
         let overdue = self.deadline(limits).is_some_and(|due| due <= clock);
         if !overdue && self.held.len() < PACKETS_MAX {
@@ -108,11 +108,20 @@ impl Early {
         let first = self.held.front()?;
         self.without_handshake |=
             flow.awaits(first.src(), &first.packet, false) == Some(Awaits::Handshake);
-        self.held.pop_front()
+        self.take(0)
     }
 
     /// The first segment, whether or not its turn has come.
     pub fn pop_first(&mut self) -> Option<Held> {
-        self.held.pop_front()
+        self.take(0)
+    }
+
+    fn take(&mut self, place: usize) -> Option<Held> {
+        let held = self.held.remove(place);
+        // An empty queue gives its room back: most flows never hold another segment.
+        if self.held.is_empty() {
+            self.held = VecDeque::new();
+        }
+        held
     }
 }

@@ -22,8 +22,10 @@ pub mod shard;
 mod software;
 pub mod steer;
 mod tap;
+mod told;
 mod tunnels;
 
+use crate::endpoint::report::Report;
 use crate::limits::SHARDS;
 use crate::observe;
 use crate::packet::frame::Frame;
@@ -156,6 +158,12 @@ impl Sensor {
         self.flush();
     }
 
+    /// Takes reports of endpoint agents; each counts as of the moment it was received, which may
+    /// lie ahead of the frames.
+    pub fn handle_reports(&mut self, reports: impl IntoIterator<Item = Report>) {
+        self.parts.detector.handle_reports(reports);
+    }
+
     /// The next line, if one is ready, and the moment at which it was known.
     pub fn poll_line(&mut self) -> Option<(Timestamp, Line)> {
         self.lines.pop_front()
@@ -180,7 +188,8 @@ impl Sensor {
         self.judge();
         let lines = &mut self.lines;
         let detector = &mut self.parts.detector;
-        detector.finish(clock, &mut |at, line| lines.push_back((at, line)));
+        let put = &mut |at, line| lines.push_back((at, line));
+        detector.finish(&self.settings, clock, put);
     }
 
     /// The sensor's clock.
@@ -230,7 +239,8 @@ impl Sensor {
         }
         let clock = self.parts.steering.clock();
         let detector = &mut self.parts.detector;
-        detector.handle_clock(clock, &mut |at, line| self.lines.push_back((at, line)));
+        let put = &mut |at, line| self.lines.push_back((at, line));
+        detector.handle_clock(&self.settings, clock, put);
     }
 }
 

@@ -45,7 +45,7 @@ const CORE: &[Row] = &[
     ("profile", "time net limits observe flow"),
     ("baseline", "time net limits profile observe"),
     ("host", "time net limits observe baseline"),
-    ("endpoint", "time net limits observe host"),
+    ("endpoint", "time net limits observe baseline host"),
     (
         "detect",
         "time net limits weird observe fingerprint inspect profile host baseline endpoint",

@@ -108,8 +108,8 @@ impl Scene {
     }
 }
 
-fn ids(verdict: &Verdict) -> Vec<&'static str> {
-    let mut ids: Vec<_> = verdict.evidence.items().map(|item| item.id).collect();
+fn ids(verdict: &Verdict) -> Vec<&str> {
+    let mut ids: Vec<_> = verdict.evidence.items().map(|item| &*item.id).collect();
     ids.sort_unstable();
     ids
 }
@@ -347,7 +347,7 @@ fn a_timer_counts_only_where_nobody_agreed_to_the_calls() {
         let found = (0..4)
             .filter_map(|n| scene.call(NIGHT + n * 2 * HOUR))
             .next();
-        let found = found.map(|verdict| ids(&verdict)).unwrap_or_default();
+        let found = found.as_ref().map(ids).unwrap_or_default();
         assert_eq!(found.contains(&"timing.cadence"), counts, "{found:?}");
     }
 }

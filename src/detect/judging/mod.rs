@@ -3,20 +3,19 @@
 //! What was alerted on teaches the baseline nothing.
 
 use crate::detect::Alert;
-use crate::detect::alert::Occasion;
 use crate::detect::an1190::{self, Case};
 use crate::detect::attack::Analytic;
 use crate::detect::called::Called;
 use crate::detect::catalogue::Match;
 use crate::detect::engine::{Engine, Now};
-use crate::detect::finding::{Finding, Scene};
+use crate::detect::finding::Scene;
 use crate::detect::hours::Hours;
 use crate::detect::presence::Presence;
 use crate::detect::registry::AlertKey;
 use crate::detect::schedules::Call;
 use crate::detect::site::Use;
 use crate::detect::usage::{Usage, UsedFlow};
-use crate::detect::{allow, an0146, an1601};
+use crate::detect::{an0146, an1601};
 
 use crate::baseline::Subject;
 use crate::net::{Side, Transport};
@@ -24,9 +23,11 @@ use crate::observe::FlowSummary;
 use crate::observe::profile::FlowProfile;
 use crate::time::{Span, Timestamp};
 
+mod attributing;
 mod unscheduled;
 mod uploads;
 
+pub use attributing::Attributing;
 pub use uploads::Uploads;
 
 /// Datagrams to this port are QUIC, as far as can be told.
@@ -339,27 +340,5 @@ impl Engine {
         }
         alerts.extend(finding.and_then(|finding| self.raise(now, &scene, key, finding)));
         !unusual
-    }
-
-    /// Gives a finding its identity, where it is due, and lets the operator's entries look at it.
-    fn raise(
-        &mut self,
-        now: Now<'_>,
-        scene: &Scene<'_>,
-        key: AlertKey,
-        finding: Finding,
-    ) -> Option<Alert> {
-        let max = now.limits.alerts_max;
-        let checked = allow::check(scene, &finding);
-        let suppressed = checked.suppressed_by.is_some();
-        let identity = self
-            .alerts
-            .raise(key, now.at, finding.tier, suppressed, max)?;
-        let occasion = Occasion {
-            identity,
-            baseline_hash: self.site.baseline_hash(),
-            checked,
-        };
-        Some(Alert::new(scene, finding, occasion))
     }
 }

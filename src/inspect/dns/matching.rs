@@ -58,8 +58,13 @@ impl Matching {
 
     /// Bytes of memory that what waits takes.
     pub(super) fn held_bytes(&self) -> usize {
-        let waiting = self.queries.len() + self.replies.len();
-        self.held_bytes + waiting * size_of::<DnsTransaction>()
+        // Queues grow by doubling; their capacity would not survive a restart.
+        let room = |queue: &VecDeque<_>| match queue.len() {
+            0 => 0,
+            waiting => waiting.next_power_of_two().max(4),
+        };
+        let room = room(&self.queries) + room(&self.replies);
+        self.held_bytes + room * size_of::<DnsTransaction>()
     }
 
     /// Whether the flow began with something unreadable.

@@ -54,8 +54,10 @@ impl Judge {
             }
             let mut write = |at, line| output.write(at, line);
             match then {
-                Then::End => self.detector.finish(clock, &mut write),
-                _ => self.detector.handle_clock(clock, &mut write),
+                Then::End => self.detector.finish(&self.settings, clock, &mut write),
+                _ => self
+                    .detector
+                    .handle_clock(&self.settings, clock, &mut write),
             }
             if then == Then::Account
                 && let Ok((moment, steered)) = self.asked.recv()

@@ -1,0 +1,196 @@
+//! From reports of endpoint agents to alerts that are told again, and to the process behind each
+//! flow.
+
+use crate::baseline::Bounded;
+use crate::detect::Alert;
+use crate::detect::alert::Occasion;
+use crate::detect::behind;
+use crate::detect::called::Called;
+use crate::detect::engine::{Engine, Now};
+use crate::detect::finding::{Finding, Scene};
+use crate::detect::kept::KeptAlert;
+use crate::detect::registry::AlertKey;
+use crate::detect::settings::Settings;
+use crate::detect::{allow, identity};
+use crate::endpoint::report::Report;
+use crate::endpoint::{Attribution, Join, Status};
+use crate::limits::Limits;
+use crate::net::Uid;
+use crate::observe::{Fact, FlowId, Observation};
+use crate::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Flows are remembered for reports that come so late: what is pulled from a vendor's cloud is late
+/// by minutes to an hour.
+const LATEST: Span = Span::from_secs(3600);
+
+/// Which flows and alerts wait for a process.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Attributing {
+    /// Flows and reports, matched.
+    pub join: Join,
+    /// Flows that are over, and when their row is due.
+    waiting: Bounded<Uid, FlowId>,
+    /// Flows whose row was told, and what it said.
+    told: Bounded<Uid, (FlowId, Option<Box<str>>)>,
+}
+
+/// What a row or an alert says of the process, in short.
+fn said(attribution: &Attribution) -> Box<str> {
+    let process = attribution.process.as_ref();
+    let parts = [
+        attribution.status.name().to_owned(),
+        process
+            .and_then(|p| p.pid)
+            .map_or_else(String::new, |pid| pid.to_string()),
+        process
+            .and_then(|p| p.path.as_deref())
+            .unwrap_or_default()
+            .to_owned(),
+        process.is_some_and(|p| p.parent.is_some()).to_string(),
+    ];
+    identity::digest(parts)
+}
+
+impl Attributing {
+    /// Takes an observation of a flow.
+    pub fn handle_observation(&mut self, limits: &Limits, lag: Span, observation: &Observation) {
+        let (at, Some(flow)) = (observation.at, &observation.flow) else {
+            return;
+        };
+        self.join.expire(at + Span::from_nanos(-LATEST.as_nanos()));
+        self.told.expire(at + Span::from_nanos(-LATEST.as_nanos()));
+        self.join.handle_flow(limits, flow, at);
+        if matches!(observation.fact, Fact::Flow(_)) {
+            let due = at.max(flow.first_at + lag);
+            self.waiting
+                .insert(flow.uid, due, *flow, limits.attributed_flows_max);
+        }
+    }
+
+    /// When the next flow is to be told.
+    pub fn deadline(&self) -> Option<Timestamp> {
+        self.waiting.first_moment()
+    }
+
+    /// The flow that is to be told first, with the process behind it; none where no agent speaks
+    /// for its host.
+    pub fn pop(&mut self, limits: &Limits, lag: Span) -> Option<(Timestamp, FlowId, Attribution)> {
+        while let Some((due, uid, flow)) = self.waiting.pop_first() {
+            let attribution = self.join.attribution(&flow, due, lag);
+            let before = self.told.remove(&uid).and_then(|(_, said)| said);
+            let now = said(&attribution);
+            let news = before.as_ref() != Some(&now);
+            let max = limits.attributed_flows_max;
+            self.told.insert(uid, due, (flow, Some(now)), max);
+            if news && attribution.status != Status::Unobservable {
+                return Some((due, flow, attribution));
+            }
+        }
+        None
+    }
+
+    /// A report came that could be about a flow whose row was told.
+    fn tell_again(&mut self, limits: &Limits, uid: Uid, at: Timestamp) {
+        if let Some((flow, _)) = self.told.get(&uid) {
+            self.waiting
+                .insert(uid, at, *flow, limits.attributed_flows_max);
+        }
+    }
+}
+
+impl Engine {
+    /// Takes a report as of the moment it was received; puts the alerts that it changes into
+    /// `alerts`.
+    pub fn handle_report(
+        &mut self,
+        settings: &Settings,
+        limits: &Limits,
+        report: &Report,
+        alerts: &mut Vec<Alert>,
+    ) {
+        let at = report.received_at;
+        for uid in self.attributing.join.handle_report(limits, report) {
+            self.attributing.tell_again(limits, uid, at);
+            alerts.extend(self.amend(settings, limits, uid, at));
+        }
+    }
+
+    /// The alert of the flow `uid` anew, where another process is behind it than it said.
+    fn amend(
+        &mut self,
+        settings: &Settings,
+        limits: &Limits,
+        uid: Uid,
+        at: Timestamp,
+    ) -> Option<Alert> {
+        let (key, kept) = self.kept.of_flow(uid)?;
+        let (key, mut kept) = (key.clone(), kept.clone());
+        let role = settings.role_of(kept.flow.originator.addr)?;
+        let scene = Scene {
+            settings,
+            at,
+            role,
+            flow: &kept.flow,
+            called: &kept.called,
+        };
+        let lag = settings.attribution_lag()?;
+        let attribution = self.attributing.join.attribution(&kept.flow, at, lag);
+        let now = said(&attribution);
+        if kept.said == now {
+            return None;
+        }
+        let mut finding = kept.finding()?;
+        behind::add(&scene, &mut finding, &attribution, kept.flow.first_at);
+        let checked = allow::check(&scene, &finding);
+        let suppressed = checked.suppressed_by.is_some();
+        let identity = self.alerts.amend(&key, finding.tier, suppressed)?;
+        let occasion = Occasion {
+            identity,
+            baseline_hash: self.site.baseline_hash(),
+            checked,
+            attribution,
+        };
+        let alert = Alert::new(&scene, finding, occasion);
+        kept.said = now;
+        self.kept.keep(key, at, kept, limits.alerts_max);
+        Some(alert)
+    }
+
+    /// Gives a finding the process behind it and its identity, where it is due, and lets the
+    /// operator's entries look at it.
+    pub(super) fn raise(
+        &mut self,
+        now: Now<'_>,
+        scene: &Scene<'_>,
+        key: AlertKey,
+        finding: Finding,
+    ) -> Option<Alert> {
+        let max = now.limits.alerts_max;
+        let lag = now.settings.attribution_lag();
+        let attribution = lag.map_or(Attribution::without(Status::Unobservable), |lag| {
+            self.attributing.join.attribution(now.flow, now.at, lag)
+        });
+        let mut whole = finding.clone();
+        behind::add(scene, &mut whole, &attribution, now.flow.first_at);
+        let checked = allow::check(scene, &whole);
+        let suppressed = checked.suppressed_by.is_some();
+        let identity = self
+            .alerts
+            .raise(key.clone(), now.at, whole.tier, suppressed, max)?;
+        if lag.is_some() {
+            let called: Called = scene.called.clone();
+            let kept = KeptAlert::new(*now.flow, called, &finding, said(&attribution));
+            self.kept
+                .expire(now.at + Span::from_nanos(-LATEST.as_nanos()));
+            self.kept.keep(key, now.at, kept, max);
+        }
+        let occasion = Occasion {
+            identity,
+            baseline_hash: self.site.baseline_hash(),
+            checked,
+            attribution,
+        };
+        Some(Alert::new(scene, whole, occasion))
+    }
+}

@@ -1,0 +1,175 @@
+//! From alerts that were raised to what it takes to raise them again.
+//!
+//! A report of an endpoint agent may come long after the alert, which is then told anew under the
+//! same identifier. Holds at most as many alerts as the registry.
+
+use super::attack::Analytic;
+use super::called::Called;
+use super::evidence::{Bits, Evidence, Group, Item, Tier};
+use super::finding::{Confidence, Finding, Missing};
+use super::registry::AlertKey;
+use crate::baseline::Bounded;
+use crate::net::Uid;
+use crate::observe::FlowId;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Alerts whose flow may still be attributed, or otherwise than before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Kept {
+    alerts: Bounded<AlertKey, KeptAlert>,
+    by_flow: BTreeMap<Uid, AlertKey>,
+}
+
+/// What it takes to raise an alert again.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct KeptAlert {
+    /// The flow that completed it.
+    pub flow: FlowId,
+    /// What it called.
+    pub called: Called,
+    /// What it said of the process.
+    pub said: Box<str>,
+    finding: KeptFinding,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct KeptFinding {
+    analytic: Analytic,
+    items: Vec<KeptItem>,
+    against: Vec<KeptItem>,
+    tier: Tier,
+    deed: String,
+    n: u64,
+    confidence: Confidence,
+    missing: Vec<Missing>,
+    triage: Vec<String>,
+    flows: Vec<Uid>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct KeptItem {
+    id: String,
+    group: Group,
+    /// Hundredths: what it is worth, at most, and without a bound.
+    bits: [i32; 3],
+    /// JSON.
+    observed: String,
+    expected: String,
+    baseline_n: u64,
+    why: String,
+}
+
+impl Kept {
+    /// Keeps what an alert was made of, until `max` others came.
+    pub fn keep(&mut self, key: AlertKey, at: Timestamp, alert: KeptAlert, max: usize) {
+        self.forget(&key);
+        while self.alerts.len() >= max.max(1) {
+            let Some((_, oldest, _)) = self.alerts.pop_first() else {
+                break;
+            };
+            self.by_flow.retain(|_, known| *known != oldest);
+        }
+        self.by_flow.insert(alert.flow.uid, key.clone());
+        self.alerts.insert(key, at, alert, max);
+    }
+
+    fn forget(&mut self, key: &AlertKey) {
+        if let Some(known) = self.alerts.remove(key) {
+            self.by_flow.remove(&known.flow.uid);
+        }
+    }
+
+    /// Forgets alerts that were raised before `moment`.
+    pub fn expire(&mut self, moment: Timestamp) {
+        while self
+            .alerts
+            .first_moment()
+            .is_some_and(|first| first < moment)
+        {
+            if let Some((_, _, alert)) = self.alerts.pop_first() {
+                self.by_flow.remove(&alert.flow.uid);
+            }
+        }
+    }
+
+    /// The alert that the flow completed.
+    pub fn of_flow(&self, uid: Uid) -> Option<(&AlertKey, &KeptAlert)> {
+        let key = self.by_flow.get(&uid)?;
+        Some((key, self.alerts.get(key)?))
+    }
+}
+
+impl KeptAlert {
+    /// What `finding` is made of.
+    pub fn new(flow: FlowId, called: Called, finding: &Finding, said: Box<str>) -> KeptAlert {
+        let items = |items: &mut dyn Iterator<Item = &Item>| items.map(KeptItem::from).collect();
+        KeptAlert {
+            flow,
+            called,
+            said,
+            finding: KeptFinding {
+                analytic: finding.analytic,
+                items: items(&mut finding.evidence.items()),
+                against: items(&mut finding.against.iter()),
+                tier: finding.tier,
+                deed: finding.deed.clone(),
+                n: finding.n,
+                confidence: finding.confidence.clone(),
+                missing: finding.missing.clone(),
+                triage: finding.triage.clone(),
+                flows: finding.flows.clone(),
+            },
+        }
+    }
+
+    /// The finding again.
+    pub fn finding(&self) -> Option<Finding> {
+        let kept = &self.finding;
+        let items = |items: &[KeptItem]| items.iter().map(Item::from).collect::<Vec<_>>();
+        Some(Finding {
+            analytic: kept.analytic,
+            evidence: Evidence::weigh(items(&kept.items))?,
+            against: items(&kept.against),
+            tier: kept.tier,
+            deed: kept.deed.clone(),
+            n: kept.n,
+            confidence: kept.confidence.clone(),
+            missing: kept.missing.clone(),
+            triage: kept.triage.clone(),
+            flows: kept.flows.clone(),
+        })
+    }
+}
+
+impl From<&Item> for KeptItem {
+    fn from(item: &Item) -> KeptItem {
+        KeptItem {
+            id: item.id.clone().into_owned(),
+            group: item.group,
+            bits: [item.bits, item.cap, item.uncapped].map(Bits::hundredths),
+            observed: item.observed.to_string(),
+            expected: item.expected.clone(),
+            baseline_n: item.baseline_n,
+            why: item.why.clone(),
+        }
+    }
+}
+
+impl From<&KeptItem> for Item {
+    fn from(kept: &KeptItem) -> Item {
+        let [bits, cap, uncapped] = kept.bits.map(Bits::from_hundredths);
+        Item {
+            id: kept.id.clone().into(),
+            group: kept.group,
+            bits,
+            cap,
+            uncapped,
+            observed: serde_json::from_str(&kept.observed).unwrap_or_default(),
+            expected: kept.expected.clone(),
+            baseline_n: kept.baseline_n,
+            why: kept.why.clone(),
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! From flows on the wire and reports of agents to which of them belong together.
+//!
+//! Flows and reports wait for each other, so that it does not matter which comes first. Knows no
+//! analytic and says nothing of good or bad. Bounded by `attributed_flows_max` flows,
+//! `reports_max` reports and `agents_max` agents; of each the one that came longest ago leaves.
+
+use super::attribution::{Attribution, Candidate, Key, Status, weigh};
+use super::naming::{end_of, key_of, named_end};
+use super::processes::Processes;
+use super::report::{Deed, FlowActivity, FlowReport, Method, Report, Window};
+use super::tenancy::{Agent, Claim};
+use crate::baseline::Bounded;
+use crate::limits::Limits;
+use crate::net::{Endpoint, Side, Transport, Uid};
+use crate::observe::FlowId;
+use crate::time::{Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// A report whose agent's clock is not known yet may be off by this: ten minutes, and a delay. Who is
+/// alone within it is the one.
+const CLOCK_UNKNOWN: Span = Span::from_secs(630);
+/// What an agent's clock is known to, and what a connect takes until its first packet is seen.
+const CLOCK_KNOWN: Span = Span::from_millis(1000);
+/// Matches from which on a clock counts as known.
+const CLOCK_SAMPLES_MIN: usize = 3;
+/// A report may follow a flow's end by this, by its own moment: sockets linger.
+const LINGERS: Span = Span::from_secs(2);
+
+/// Flows, reports, and who may speak of what.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Join {
+    agents: Bounded<Box<str>, Agent>,
+    /// Which agents have claimed an address.
+    claimed: BTreeMap<IpAddr, BTreeSet<Box<str>>>,
+    processes: Processes,
+    flows: Bounded<Uid, Seen>,
+    /// Flows by either end, as reports name them.
+    flows_at: BTreeMap<Endpoint, BTreeSet<Uid>>,
+    reports: Bounded<u64, Told>,
+    /// Reports by the end that they name.
+    reports_at: BTreeMap<Endpoint, BTreeSet<u64>>,
+    reports_n: u64,
+    /// What is counted.
+    pub tally: Tally,
+}
+
+/// What became of reports.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tally {
+    /// Reports taken.
+    pub reports: u64,
+    /// Those that speak for an address which is not their host's.
+    pub foreign: u64,
+}
+
+/// A flow that was seen.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Seen {
+    flow: FlowId,
+    last_at: Timestamp,
+}
+
+/// A report of a flow that was told.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Told {
+    agent: Box<str>,
+    window: Window,
+    method: Method,
+    report: FlowReport,
+}
+
+impl Join {
+    /// A flow was seen at `at`, for the first time or again.
+    pub fn handle_flow(&mut self, limits: &Limits, flow: &FlowId, at: Timestamp) {
+        if !matches!(flow.transport, Transport::Tcp | Transport::Udp) {
+            return;
+        }
+        if let Some(seen) = self.flows.get_mut(&flow.uid) {
+            seen.last_at = seen.last_at.max(at);
+            return;
+        }
+        let max = limits.attributed_flows_max.max(1);
+        while self.flows.len() >= max {
+            let Some((_, uid, seen)) = self.flows.pop_first() else {
+                break;
+            };
+            self.forget_flow(uid, &seen.flow);
+        }
+        let (flow, last_at) = (*flow, at);
+        self.flows.insert(flow.uid, at, Seen { flow, last_at }, max);
+        for end in [flow.originator, flow.responder] {
+            self.flows_at.entry(end).or_default().insert(flow.uid);
+        }
+    }
+
+    /// Forgets flows that were seen first before `moment`.
+    pub fn expire(&mut self, moment: Timestamp) {
+        while self
+            .flows
+            .first_moment()
+            .is_some_and(|first| first < moment)
+        {
+            if let Some((_, uid, seen)) = self.flows.pop_first() {
+                self.forget_flow(uid, &seen.flow);
+            }
+        }
+        while self
+            .reports
+            .first_moment()
+            .is_some_and(|first| first < moment)
+        {
+            self.forget_first_report();
+        }
+    }
+
+    fn forget_flow(&mut self, uid: Uid, flow: &FlowId) {
+        for end in [flow.originator, flow.responder] {
+            remove(&mut self.flows_at, &end, &uid);
+        }
+    }
+
+    fn forget_first_report(&mut self) {
+        if let Some((_, n, told)) = self.reports.pop_first()
+            && let Some(end) = named_end(&told.report)
+        {
+            remove(&mut self.reports_at, &end, &n);
+        }
+    }
+
+    /// Takes a report; the flows that it could be about.
+    pub fn handle_report(&mut self, limits: &Limits, report: &Report) -> Vec<Uid> {
+        self.tally.reports = self.tally.reports.saturating_add(1);
+        let (name, received_at) = (&report.agent, report.received_at);
+        let agent = self
+            .agents
+            .touch(name, received_at, limits.agents_max, Agent::default);
+        let Some(agent) = agent else {
+            return Vec::new();
+        };
+        agent.heard_at = agent.heard_at.max(received_at);
+        let moment = report.window.to;
+        let mut learn = |activity, process| {
+            let max = limits.processes_max;
+            self.processes
+                .learn(name, activity, process, (moment, received_at), max);
+        };
+        match &report.deed {
+            Deed::Inventory(inventory) => {
+                agent.handle_inventory(inventory, received_at);
+                for addr in agent.addrs() {
+                    self.claimed.entry(addr).or_default().insert(name.clone());
+                }
+                Vec::new()
+            }
+            Deed::Process(told) => {
+                learn(Some(told.activity), &told.process);
+                Vec::new()
+            }
+            Deed::File(told) => {
+                told.process.iter().for_each(|process| learn(None, process));
+                Vec::new()
+            }
+            Deed::Flow(told) => {
+                learn(None, &told.process);
+                if let Some(addr) = told.local.addr {
+                    if agent.handle_local(addr, received_at) {
+                        self.claimed.entry(addr).or_default().insert(name.clone());
+                    }
+                    if agent.claim(addr, received_at) == Claim::Foreign {
+                        self.tally.foreign = self.tally.foreign.saturating_add(1);
+                    }
+                }
+                self.keep(limits, report, told)
+            }
+        }
+    }
+
+    fn keep(&mut self, limits: &Limits, report: &Report, told: &FlowReport) -> Vec<Uid> {
+        let Some(end) = named_end(told) else {
+            return Vec::new();
+        };
+        let max = limits.reports_max.max(1);
+        while self.reports.len() >= max {
+            self.forget_first_report();
+        }
+        let n = self.reports_n;
+        self.reports_n += 1;
+        let kept = Told {
+            agent: report.agent.clone(),
+            window: report.window,
+            method: report.method,
+            report: told.clone(),
+        };
+        self.learn_clock(&kept);
+        let about: Vec<Uid> = self
+            .flows_of(end)
+            .filter(|seen| self.candidate(seen, &kept).is_some())
+            .map(|seen| seen.flow.uid)
+            .collect();
+        self.reports.insert(n, report.received_at, kept, max);
+        self.reports_at.entry(end).or_default().insert(n);
+        about
+    }
+
+    fn flows_of(&self, end: Endpoint) -> impl Iterator<Item = &Seen> {
+        let uids = self.flows_at.get(&end).into_iter().flatten();
+        uids.filter_map(|uid| self.flows.get(uid))
+    }
+
+    /// A report that names one flow and no other, exactly, tells the agent's clock.
+    fn learn_clock(&mut self, told: &Told) {
+        let opened = told.report.activity == FlowActivity::Open && told.method == Method::Event;
+        let Some(end) = named_end(&told.report).filter(|_| opened) else {
+            return;
+        };
+        let alike = |seen: &&Seen| {
+            let apart = (told.window.from - seen.flow.first_at).as_nanos();
+            key_of(&seen.flow, &told.report) == Some((Key::Tuple, Side::Originator))
+                && apart.saturating_abs() <= CLOCK_UNKNOWN.as_nanos()
+        };
+        let alike: Vec<_> = self.flows_of(end).filter(alike).take(2).collect();
+        let &[seen] = alike.as_slice() else {
+            return;
+        };
+        let (seen_at, width) = (seen.flow.first_at, told.window.to - told.window.from);
+        let middle = told.window.from + Span::from_nanos(width.as_nanos() / 2);
+        if let Some(agent) = self.agents.get_mut(&told.agent) {
+            agent.clock.handle_match(seen_at, middle);
+        }
+    }
+
+    /// The process behind a flow, as far as it is known at `at`; a report may come until `lag` after
+    /// the flow's beginning.
+    pub fn attribution(&self, flow: &FlowId, at: Timestamp, lag: Span) -> Attribution {
+        let seen = self.flows.get(&flow.uid).cloned();
+        let seen = seen.unwrap_or(Seen {
+            flow: *flow,
+            last_at: at,
+        });
+        let mut told: BTreeSet<u64> = BTreeSet::new();
+        for end in [flow.originator, flow.responder] {
+            told.extend(self.reports_at.get(&end).into_iter().flatten());
+        }
+        let told = told.iter().filter_map(|n| self.reports.get(n));
+        let candidates: Vec<_> = told
+            .filter_map(|told| self.candidate(&seen, told))
+            .collect();
+        weigh(&candidates).unwrap_or_else(|| {
+            let covered = [flow.originator.addr, flow.responder.addr]
+                .iter()
+                .any(|addr| self.is_covered(*addr, flow.first_at));
+            Attribution::without(match covered {
+                false => Status::Unobservable,
+                true if at - flow.first_at <= lag => Status::Pending,
+                true => Status::None,
+            })
+        })
+    }
+
+    /// Whether an agent speaks for `addr` at `at`.
+    pub fn is_covered(&self, addr: IpAddr, at: Timestamp) -> bool {
+        let agents = self.claimed.get(&addr).into_iter().flatten();
+        let mut agents = agents.filter_map(|name| self.agents.get(name));
+        agents.any(|agent| agent.has(addr, at))
+    }
+
+    /// Whether any agent was heard.
+    pub fn is_empty(&self) -> bool {
+        self.agents.is_empty()
+    }
+
+    /// The report as what could be about the flow.
+    fn candidate<'a>(&'a self, seen: &Seen, told: &'a Told) -> Option<Candidate<'a>> {
+        let (flow, report) = (&seen.flow, &told.report);
+        let (key, side) = key_of(flow, report)?;
+        let host = end_of(flow, side).addr;
+        let agent = self.agents.get(&told.agent)?;
+        // Without an address of its own the report is about a host that the agent is known to have.
+        if report.local.addr.is_none() && !agent.has(host, flow.first_at) {
+            return None;
+        }
+        let clock_known = agent.clock.samples() >= CLOCK_SAMPLES_MIN;
+        // A partial key is a match in time or none.
+        if key != Key::Tuple && !clock_known && told.method == Method::Event {
+            let apart = (told.window.from - flow.first_at)
+                .as_nanos()
+                .saturating_abs();
+            (apart <= CLOCK_KNOWN.as_nanos()).then_some(())?;
+        }
+        let offset = agent.clock.offset(flow.first_at).unwrap_or_default();
+        let back = Span::from_nanos(-offset.as_nanos());
+        let slack = match clock_known {
+            true => CLOCK_KNOWN,
+            false => CLOCK_UNKNOWN,
+        };
+        let from = told.window.from + back;
+        let to = told.window.to + back;
+        let early = from + Span::from_nanos(-slack.as_nanos());
+        let late = to + slack;
+        let fits = match report.activity {
+            FlowActivity::Open => early <= flow.first_at && flow.first_at <= late,
+            FlowActivity::Seen | FlowActivity::Close => {
+                early <= seen.last_at + LINGERS && flow.first_at <= late
+            }
+        };
+        if !fits || key == Key::Tuple && self.is_nearer_elsewhere(seen, told, back) {
+            return None;
+        }
+        Some(Candidate {
+            agent: &told.agent,
+            key,
+            method: told.method,
+            process: self
+                .processes
+                .complete(&told.agent, &report.process, told.window.to),
+            delta: from - flow.first_at,
+            foreign: agent.claim(host, flow.first_at) == Claim::Foreign,
+            clock_known,
+        })
+    }
+
+    /// Whether a flow of the same ports, before or after, fits an open report better.
+    fn is_nearer_elsewhere(&self, seen: &Seen, told: &Told, back: Span) -> bool {
+        let moment = told.window.from + back;
+        let apart = |flow: &FlowId| (moment - flow.first_at).as_nanos().saturating_abs();
+        let own = apart(&seen.flow);
+        let Some(end) = named_end(&told.report) else {
+            return false;
+        };
+        told.report.activity == FlowActivity::Open
+            && self.flows_of(end).any(|other| {
+                other.flow.uid != seen.flow.uid
+                    && key_of(&other.flow, &told.report).is_some_and(|(key, _)| key == Key::Tuple)
+                    && apart(&other.flow) < own
+            })
+    }
+
+    /// Agents, flows, reports and process numbers that had to leave for others.
+    pub fn evicted(&self) -> u64 {
+        self.agents.evicted() + self.processes.evicted()
+    }
+}
+
+fn remove<K: Ord, V: Ord>(index: &mut BTreeMap<K, BTreeSet<V>>, key: &K, value: &V) {
+    if let Some(values) = index.get_mut(key) {
+        values.remove(value);
+        if values.is_empty() {
+            index.remove(key);
+        }
+    }
+}
