@@ -72,6 +72,11 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["captures", "filter", "workers"])]
     #[arg(conflicts_with_all = ["dedup", "ignore_checksums", "state"])]
     pub zeek_logs: Vec<PathBuf>,
+    /// Lines that endpoint agents wrote (osquery, eslogger, Santa, Elastic Defend, auditd with
+    /// laurel, Tapir's own agent ... or a journal), which name the processes behind flows; may be
+    /// given again
+    #[arg(long, value_name = "FILE", conflicts_with = "zeek_logs")]
+    pub reports: Vec<PathBuf>,
     /// What replay and run share.
     #[command(flatten)]
     pub common: Common,

@@ -209,7 +209,10 @@ impl Alert {
             at: scene.at,
             flow: *scene.flow,
             note: analytic.note(),
-            message: format!("{host} ({role}) {deed}: {bits} bits, {tier}"),
+            message: format!(
+                "{host} ({role}) {deed}{}: {bits} bits, {tier}",
+                by(&occasion.attribution)
+            ),
             sub: sub(&finding.evidence),
             n: finding.n,
             ts: rfc3339(scene.at),
@@ -262,6 +265,13 @@ impl AlertObject {
             client_class: called.class.into(),
         }
     }
+}
+
+/// Which program did it, where an agent named it.
+fn by(attribution: &Attribution) -> String {
+    let process = attribution.process.as_ref();
+    let program = process.and_then(|process| process.path.as_ref().or(process.name.as_ref()));
+    program.map_or_else(String::new, |program| format!(", by {program}"))
 }
 
 fn sub(evidence: &Evidence) -> String {

@@ -3,6 +3,7 @@
 //! Adds nothing to the alert and leaves only its raw numbers out.
 
 use super::Alert;
+use crate::endpoint::report::Process;
 use std::fmt;
 
 impl fmt::Display for Alert {
@@ -14,6 +15,9 @@ impl fmt::Display for Alert {
             "  {}  alert {} revision {}",
             self.ts, self.alert_id, self.revision
         )?;
+        if let Some(process) = &self.subject.process {
+            writeln!(f, "  process: {}", described(process))?;
+        }
         let (score, confidence) = (self.score, self.confidence);
         writeln!(f, "  score {score}, confidence {confidence:.2}")?;
         self.confidence_reasons
@@ -53,4 +57,25 @@ impl fmt::Display for Alert {
             .try_for_each(|step| writeln!(f, "    {step}"))?;
         write!(f, "  flows: {}", self.flows.join(" "))
     }
+}
+
+/// A process, with who started it.
+fn described(process: &Process) -> String {
+    let program = process.command_line.as_ref().or(process.path.as_ref());
+    let mut text = program
+        .or(process.name.as_ref())
+        .map_or("?", |program| program)
+        .to_owned();
+    if let Some(pid) = process.pid {
+        text += &format!(", pid {pid}");
+    }
+    match (&process.user, process.uid) {
+        (Some(user), _) => text += &format!(", user {user}"),
+        (None, Some(uid)) => text += &format!(", user {uid}"),
+        (None, None) => {}
+    }
+    if let Some(parent) = &process.parent {
+        text += &format!("; started by {}", described(parent));
+    }
+    text
 }

@@ -253,7 +253,7 @@ impl Join {
                 .any(|addr| self.is_covered(*addr, flow.first_at));
             Attribution::without(match covered {
                 false => Status::Unobservable,
-                true if at - flow.first_at <= lag => Status::Pending,
+                true if at - flow.first_at < lag => Status::Pending,
                 true => Status::None,
             })
         })

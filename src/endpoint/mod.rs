@@ -5,6 +5,7 @@
 
 pub mod attribution;
 mod clock;
+pub mod format;
 mod join;
 mod naming;
 mod processes;

@@ -101,6 +101,28 @@ pub enum Format {
     Sentinelone,
 }
 
+impl Format {
+    /// The agent's own name, as a sentence has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Tapir => "Tapir",
+            Format::Ocsf => "OCSF",
+            Format::Ecs => "ECS",
+            Format::Osquery => "osquery",
+            Format::Santa => "Santa",
+            Format::Eslogger => "eslogger",
+            Format::Tetragon => "Tetragon",
+            Format::Tracee => "Tracee",
+            Format::Falco => "Falco",
+            Format::Sysmon => "Sysmon",
+            Format::Laurel => "laurel",
+            Format::Crowdstrike => "CrowdStrike FDR",
+            Format::Defender => "Defender for Endpoint",
+            Format::Sentinelone => "SentinelOne",
+        }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

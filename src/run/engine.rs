@@ -4,6 +4,7 @@ use super::output::{Output, Told};
 use super::saving::Saver;
 use super::stats::{Moment, Stats};
 use super::workers::Workers;
+use crate::endpoint::report::Report;
 use crate::packet::frame::Frame;
 use crate::sensor::counters::Counters;
 use crate::sensor::settings::Settings;
@@ -45,17 +46,20 @@ impl Engine {
         Engine::resume(settings, parts, workers, output)
     }
 
-    /// Starts a sensor that goes on with a saved state, if there is one, and hands on who saves it.
+    /// Starts a sensor that goes on with a saved state, if there is one, and with reports that come
+    /// in time; hands on who saves it.
     pub fn begin(
         settings: Settings,
         state: Option<(Parts, Saver)>,
+        reports: Vec<Report>,
         workers: usize,
         output: Output,
     ) -> (Engine, Option<Saver>) {
-        let (parts, saver) = match state {
+        let (mut parts, saver) = match state {
             Some((parts, saver)) => (parts, Some(saver)),
             None => (Parts::new(&settings), None),
         };
+        parts.detector.handle_reports(reports);
         (Engine::resume(settings, parts, workers, output), saver)
     }
 

@@ -78,7 +78,7 @@ impl Watch {
         )?;
         let state = state.map(|state| state.begin(&settings)).transpose()?;
         let logs = Output::new(LogDir::create(&self.log_dir, self.format)?);
-        let (mut engine, saver) = Engine::begin(settings, state, self.workers, logs);
+        let (mut engine, saver) = Engine::begin(settings, state, Vec::new(), self.workers, logs);
         let stopped = stop_on_signal()?;
         let watched = watch(&mut live, &mut engine, saver.as_ref(), &stopped);
         // Whatever ended the watch, what was seen until then is written.

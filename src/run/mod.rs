@@ -6,6 +6,7 @@ pub mod live;
 pub mod output;
 pub mod progress;
 pub mod replay;
+pub mod reports;
 pub mod saving;
 pub mod scenario;
 pub mod stats;

@@ -5,6 +5,7 @@ use super::output::Output;
 use super::progress;
 use super::saving::State;
 use crate::capture::{CaptureError, Filter, Reader};
+use crate::endpoint::report::Report;
 use crate::sensor::settings::Settings;
 use crate::sink::{Format, LogDir};
 use anyhow::Context;
@@ -47,15 +48,21 @@ impl Replay {
     /// A file that cannot be read or is no capture (nothing is written then), a filter that does
     /// not compile, a log that cannot be written.
     pub fn run(&self, settings: Settings) -> anyhow::Result<Replayed> {
-        self.run_from(settings, None)
+        self.run_from(settings, None, Vec::new())
     }
 
-    /// Replays every capture on top of `state`, if there is one: then flows that are open at the
-    /// end stay open, and all that is known is saved there.
+    /// Replays every capture, with the reports of endpoint agents as they were received, on top of
+    /// `state`, if there is one: then flows that are open at the end stay open, and all that is
+    /// known is saved there.
     ///
     /// # Errors
     /// As [`Replay::run`]; a state that cannot be restored or saved.
-    pub fn run_from(&self, settings: Settings, state: Option<State>) -> anyhow::Result<Replayed> {
+    pub fn run_from(
+        &self,
+        settings: Settings,
+        state: Option<State>,
+        reports: Vec<Report>,
+    ) -> anyhow::Result<Replayed> {
         let mut filter = match &self.filter {
             Some(expression) => Some(Filter::compile(expression)?),
             None => None,
@@ -63,7 +70,7 @@ impl Replay {
         let total = self.check_captures()?;
         let state = state.map(|state| state.begin(&settings)).transpose()?;
         let logs = Output::new(LogDir::create(&self.log_dir, self.format)?);
-        let (mut engine, saver) = Engine::begin(settings, state, self.workers, logs);
+        let (mut engine, saver) = Engine::begin(settings, state, reports, self.workers, logs);
         let bar = progress::bar(total);
         let (mut damaged, mut failure) = (Vec::new(), None);
         let (mut filtered, mut done) = (0, 0);

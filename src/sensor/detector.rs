@@ -192,11 +192,11 @@ impl Detector {
             }
             DueKind::Attribution => {
                 let lag = settings.detect.attribution_lag().unwrap_or_default();
-                if let Some((at, flow, attribution)) =
+                if let Some((flow, attribution)) =
                     self.engine.attributing.pop(&settings.limits, lag)
                 {
-                    let row = AttributionRow::new(at, flow, attribution);
-                    put(at, Line::Row(Record::Attribution(Box::new(row))));
+                    let row = AttributionRow::new(due.at, flow, attribution);
+                    put(due.at, Line::Row(Record::Attribution(Box::new(row))));
                 }
             }
         }

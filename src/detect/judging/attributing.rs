@@ -32,7 +32,7 @@ pub struct Attributing {
     /// Flows that are over, and when their row is due.
     waiting: Bounded<Uid, FlowId>,
     /// Flows whose row was told, and what it said.
-    told: Bounded<Uid, (FlowId, Option<Box<str>>)>,
+    told: Bounded<Uid, (FlowId, Box<str>)>,
 }
 
 /// What a row or an alert says of the process, in short.
@@ -73,21 +73,17 @@ impl Attributing {
         self.waiting.first_moment()
     }
 
-    /// The flow that is to be told first, with the process behind it; none where no agent speaks
-    /// for its host.
-    pub fn pop(&mut self, limits: &Limits, lag: Span) -> Option<(Timestamp, FlowId, Attribution)> {
-        while let Some((due, uid, flow)) = self.waiting.pop_first() {
-            let attribution = self.join.attribution(&flow, due, lag);
-            let before = self.told.remove(&uid).and_then(|(_, said)| said);
-            let now = said(&attribution);
-            let news = before.as_ref() != Some(&now);
-            let max = limits.attributed_flows_max;
-            self.told.insert(uid, due, (flow, Some(now)), max);
-            if news && attribution.status != Status::Unobservable {
-                return Some((due, flow, attribution));
-            }
-        }
-        None
+    /// The flow that is due first, with the process behind it; none where that was told, or no
+    /// agent speaks for its host.
+    pub fn pop(&mut self, limits: &Limits, lag: Span) -> Option<(FlowId, Attribution)> {
+        let (due, uid, flow) = self.waiting.pop_first()?;
+        let attribution = self.join.attribution(&flow, due, lag);
+        let now = said(&attribution);
+        let before = self.told.remove(&uid);
+        let news = before.is_none_or(|(_, before)| before != now);
+        let max = limits.attributed_flows_max;
+        self.told.insert(uid, due, (flow, now), max);
+        (news && attribution.status != Status::Unobservable).then_some((flow, attribution))
     }
 
     /// A report came that could be about a flow whose row was told.
