@@ -128,7 +128,9 @@ fn without_secrets(line: &str) -> String {
     while let Some(c) = rest.chars().next() {
         let escaped = rest.strip_prefix('\\').unwrap_or(rest);
         let quote = escaped.chars().next().filter(|c| matches!(c, '"' | '\''));
-        let opens = next == Next::Secret && quote != open;
+        // An escaped quote is within what is open, whatever that is.
+        let inner = quote != open || escaped.len() < rest.len();
+        let opens = next == Next::Secret && inner;
         if let Some(quote) = quote.filter(|_| opens) {
             // A quoted secret, blanks and all.
             let value = escaped.get(1..).unwrap_or_default();

@@ -17,7 +17,7 @@ pub fn report(line: &[u8]) {
     assert!(reports.len() <= 4096, "{} reports", reports.len());
     for report in reports {
         assert!(report.window.from <= report.window.to, "{report:?}");
-        for process in processes(&report.deed) {
+        if let Some(process) = process(&report.deed) {
             let texts = [&process.path, &process.command_line];
             for text in texts.into_iter().flatten() {
                 assert!(text.len() <= 4096, "{} bytes", text.len());
@@ -37,7 +37,7 @@ pub fn report(line: &[u8]) {
     }
 }
 
-fn processes(deed: &Deed) -> Option<&Process> {
+fn process(deed: &Deed) -> Option<&Process> {
     match deed {
         Deed::Flow(flow) => Some(&flow.process),
         Deed::Process(told) => Some(&told.process),
