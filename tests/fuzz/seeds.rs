@@ -1,4 +1,4 @@
-//! From our captures to inputs of the fuzz targets.
+//! From our captures and fixtures to inputs of the fuzz targets.
 
 use super::bodies::records::{self, Record};
 use super::bodies::{sensor, streams};
@@ -38,6 +38,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             })
             .collect(),
         "sensor" => flows(),
+        "report" => agents_lines(),
         _ => Vec::new(),
     }
 }
@@ -380,4 +381,23 @@ fn pcapng(frames: &[Owned]) -> Vec<u8> {
         file.extend(block(6, &body));
     }
     file
+}
+
+/// The lines of every agent.
+fn agents_lines() -> Vec<Vec<u8>> {
+    let folder = captures::top().join("fixtures/endpoint");
+    let mut files: Vec<_> = fs::read_dir(folder)
+        .expect("there are fixtures")
+        .map(|file| file.expect("a directory entry").path())
+        .filter(|file| file.file_name() != Some("expected.ndjson".as_ref()))
+        .collect();
+    files.sort();
+    let texts = files
+        .iter()
+        .map(|file| fs::read(file).expect("a fixture can be read"));
+    let lines = texts.flat_map(|text| {
+        let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec);
+        lines.filter(|line| !line.is_empty()).collect::<Vec<_>>()
+    });
+    lines.collect()
 }

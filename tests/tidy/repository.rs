@@ -4,6 +4,10 @@ use crate::rules::Fault;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Folders of `fixtures` that are of no capture: what the bench of that name made of scenarios,
+/// and the lines of endpoint agents.
+const ALONE: [&str; 2] = ["evaluation", "endpoint"];
+
 /// The folder that holds `Cargo.toml`.
 pub struct Repository {
     root: PathBuf,
@@ -88,8 +92,7 @@ impl Repository {
         faults
     }
 
-    /// Folders of `fixtures` for which `pcaps` holds no capture; `evaluation` is what the bench of
-    /// that name made of scenarios.
+    /// Folders of `fixtures` for which `pcaps` holds no capture.
     pub fn fixtures_without_capture(&self) -> Vec<Fault> {
         let captures = self.captures();
         let fixtures = names(&self.root.join("fixtures"));
@@ -100,7 +103,7 @@ impl Repository {
         };
         let alone = fixtures
             .into_iter()
-            .filter(|fixture| fixture != "evaluation" && !known(fixture));
+            .filter(|fixture| !ALONE.contains(&fixture.as_str()) && !known(fixture));
         let fault = |fixture| Fault {
             path: format!("fixtures/{fixture}"),
             line: 1,

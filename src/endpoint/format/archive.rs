@@ -192,9 +192,9 @@ fn adding(arguments: &[String], kind: &'static str, end: &str) -> Option<Made> {
     if !matches!(command.as_str(), "a" | "u" | "m") {
         return None;
     }
-    let kind = match rest.iter().any(|word| word == "-tzip") {
-        true => "zip",
-        false => kind,
+    let (kind, end) = match rest.iter().any(|word| word == "-tzip") {
+        true => ("zip", ".zip"),
+        false => (kind, end),
     };
     let file = rest.iter().find(|word| !is_flag(word))?;
     ended(file, kind, end)
@@ -251,4 +251,76 @@ fn apple_archive(arguments: &[String]) -> Option<Made> {
     let (command, rest) = arguments.split_first()?;
     let makes = command == "archive" || command == "a";
     made(after(rest, "-o").filter(|_| makes)?, "aar")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_say_which_archive_is_made() {
+        for (line, path, kind) in [
+            ("tar czf a.tgz docs", "a.tgz", "gzip"),
+            ("tar -cf /srv/p.tar payroll.xlsx", "/srv/p.tar", "tar"),
+            ("tar cfz a.tar.gz docs", "a.tar.gz", "gzip"),
+            ("tar -c -f out docs", "out", "tar"),
+            ("tar --create --file=a.tar.xz docs", "a.tar.xz", "xz"),
+            ("tar -C /etc -czf- hosts", "-", "tar"),
+            ("tar cz docs", "-", "tar"),
+            ("bsdtar -cf 'my docs.zip' docs", "my docs.zip", "zip"),
+            ("zip -r -P x docs Documents", "docs.zip", "zip"),
+            ("7z a -px out ../docs", "out.7z", "7z"),
+            ("C:\\Tools\\7z.exe a -tzip out docs", "out.zip", "zip"),
+            ("rar a x.rar docs", "x.rar", "rar"),
+            ("gzip -9 a.txt", "a.txt.gz", "gzip"),
+            ("gzip -c a.txt", "-", "gzip"),
+            ("zstd a.tar -o b.zst", "b.zst", "zstd"),
+            (
+                "ditto -c -k --sequesterRsrc docs docs.zip",
+                "docs.zip",
+                "zip",
+            ),
+            (
+                "hdiutil create -srcfolder docs out.dmg -quiet",
+                "out.dmg",
+                "dmg",
+            ),
+            ("hdiutil create -srcfolder docs out", "out.dmg", "dmg"),
+            ("aa archive -d docs -o docs.aar", "docs.aar", "aar"),
+        ] {
+            let made = of_command(line).expect(line);
+            assert_eq!((made.path.as_str(), made.kind), (path, kind), "{line}");
+        }
+    }
+
+    #[test]
+    fn who_reads_an_archive_makes_none() {
+        for line in [
+            "tar -xzf a.tgz",
+            "tar tf a.tar",
+            "tar -xf a.tar -C create",
+            "gzip -d a.gz",
+            "gunzip a.gz",
+            "7z x a.7z",
+            "unzip a.zip",
+            "ditto docs copy",
+            "hdiutil attach a.dmg",
+            "aa extract -i a.aar",
+            "curl https://example.com/a.zip",
+            "",
+        ] {
+            assert_eq!(of_command(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn first_bytes_count_but_for_documents() {
+        assert_eq!(of_magic("/srv/a", b"PK\x03\x04x"), Some("zip"));
+        assert_eq!(of_magic("/srv/a.docx", b"PK\x03\x04x"), None);
+        let tar = [&[0; TAR_AT], &b"ustar"[..]].concat();
+        assert_eq!(of_magic("/srv/a", &tar), Some("tar"));
+        assert_eq!(of_magic("/srv/a", b"text"), None);
+        assert_eq!(of_name("/srv/.zip"), None);
+        assert_eq!(of_name("C:\\a\\B.ZIP"), Some("zip"));
+    }
 }

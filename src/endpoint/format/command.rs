@@ -128,7 +128,9 @@ fn without_secrets(line: &str) -> String {
     while let Some(c) = rest.chars().next() {
         let escaped = rest.strip_prefix('\\').unwrap_or(rest);
         let quote = escaped.chars().next().filter(|c| matches!(c, '"' | '\''));
-        let opens = next == Next::Secret && quote != open;
+        // An escaped quote is within what is open, whatever that is.
+        let inner = quote != open || escaped.len() < rest.len();
+        let opens = next == Next::Secret && inner;
         if let Some(quote) = quote.filter(|_| opens) {
             // A quoted secret, blanks and all.
             let value = escaped.get(1..).unwrap_or_default();
@@ -299,4 +301,106 @@ fn is_secret(key: &str) -> bool {
     WITHIN.iter().any(|part| key.contains(part))
         || WHOLE.contains(&key.as_str())
         || ["pass", "pwd"].iter().any(|end| key.ends_with(end))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_where_a_secret_does_is_hidden() {
+        for (line, kept_line) in [
+            ("curl --token abc x", "curl --token *** x"),
+            ("curl --password=abc x", "curl --password=*** x"),
+            ("curl --password 'a b' x", "curl --password '***' x"),
+            ("tool --api-key \"a b\" x", "tool --api-key \"***\" x"),
+            ("env DB_PASSWORD=abc tool", "env DB_PASSWORD=*** tool"),
+            (
+                "AWS_SECRET_ACCESS_KEY='a b' tool",
+                "AWS_SECRET_ACCESS_KEY='***' tool",
+            ),
+            (
+                "curl -H \"Authorization: Bearer abc\" x",
+                "curl -H \"Authorization: Bearer ***\" x",
+            ),
+            (
+                "curl -H Authorization: Basic abc x",
+                "curl -H Authorization: Basic *** x",
+            ),
+            ("curl -H 'X-Api-Key: abc' x", "curl -H 'X-Api-Key: ***' x"),
+            ("curl -H 'Cookie: a=b; c=d'", "curl -H 'Cookie: ***"),
+            (
+                "curl https://alice:abc@example.com/p",
+                "curl https://alice:***@example.com/p",
+            ),
+            (
+                "git clone https://ghp_1@example.com",
+                "git clone https://***@example.com",
+            ),
+            (
+                "curl https://example.com/?a=b&token=abc&c=d",
+                "curl https://example.com/?a=b&token=***&c=d",
+            ),
+            ("curl -u alice:abc x", "curl -u alice:*** x"),
+            ("curl -ualice:abc x", "curl -ualice:*** x"),
+            ("mysql -pabc db", "mysql -p*** db"),
+            ("/usr/bin/7z a -pabc x.7z", "/usr/bin/7z a -p*** x.7z"),
+            ("zip -P abc x.zip", "zip -P *** x.zip"),
+            ("net use /password:abc", "net use /password:***"),
+            (
+                "curl -d '{\"user\":\"a\",\"password\": \"a b\"}'",
+                "curl -d '{\"user\":\"a\",\"password\": \"***\"}'",
+            ),
+            (
+                "curl -d \"{\\\"token\\\":\\\"a b\\\"}\" x",
+                "curl -d \"{\\\"token\\\":\"***\"}\" x",
+            ),
+            (
+                "\"curl\" \"--token\" \"a b\" x",
+                "\"curl\" \"--token\" \"***\" x",
+            ),
+            (
+                "bash -c \"mysql --password abc\"",
+                "bash -c \"mysql --password ***\"",
+            ),
+            (
+                "curl https://example.com/api/webhooks/12/abc",
+                "curl https://example.com/api/webhooks/12/***",
+            ),
+        ] {
+            let kept = kept(line);
+            match kept_line.strip_suffix("***") {
+                Some(begin) => assert!(kept.starts_with(begin), "{kept}"),
+                None => assert_eq!(&*kept, kept_line),
+            }
+            assert!(!kept.contains("abc") && !kept.contains("a b"), "{kept}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_secret_stays() {
+        for line in [
+            "tar -czf /srv/secrets.tgz docs",
+            "vim passwords.txt",
+            "ssh -p 2222 host1",
+            "mkdir -p /srv/a",
+            "ps -u alice",
+            "curl -s https://example.com/token",
+            "docker login --password-stdin registry.example.com",
+            "sort -u names",
+            "tool --no-password now",
+            "C:\\Tools\\a.exe \"C:\\Program Files\\b\"",
+        ] {
+            assert_eq!(&*kept(line), line);
+        }
+    }
+
+    #[test]
+    fn arguments_become_a_line_whose_words_they_are() {
+        let arguments = ["tar", "-cf", "my docs.tar", "", "a\"b c"];
+        let line = of_arguments(&arguments).expect("there are some");
+        assert_eq!(&*line, "tar -cf \"my docs.tar\" \"\" 'a\"b c'");
+        assert_eq!(words(&line), arguments);
+        assert_eq!(of_arguments(&[]), None);
+    }
 }

@@ -1,7 +1,8 @@
 //! From ECS documents to reports: Elastic Defend, and Sysmon by winlogbeat as far as it has ECS
 //! fields.
 //!
-//! Every document that names the host's addresses gives an inventory too. Constant in what it keeps.
+//! Every document that names the host's addresses gives an inventory too. Constant in what it
+//! keeps.
 
 use super::json::Json;
 use super::moment;

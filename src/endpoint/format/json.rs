@@ -64,7 +64,9 @@ fn measure(line: &[u8]) -> Result<(), Refused> {
 
 /// The longest beginning of `text` that has at most `max` bytes.
 pub(super) fn clip(text: &str, max: usize) -> &str {
-    text.get(..text.floor_char_boundary(max)).unwrap_or(text)
+    let mut ends = (0..=max.min(text.len())).rev();
+    let end = ends.find(|end| text.is_char_boundary(*end));
+    text.get(..end.unwrap_or(0)).unwrap_or_default()
 }
 
 /// A place in the JSON of a line, which may be empty.

@@ -89,7 +89,9 @@ pub(super) fn process(
         ..Process::default()
     };
     let stamp = batch.event(reading, row);
-    reading.start(&stamp, process, row.get("cwd").text())
+    // Audit has it in quotes.
+    let cwd = row.get("cwd").text().map(|cwd| cwd.trim_matches('"'));
+    reading.start(&stamp, process, cwd)
 }
 
 /// A row of `es_process_events`. After a fork the program is its parent's still.

@@ -36,16 +36,12 @@ pub(super) fn read(document: Json<'_>, reading: &mut Reading<'_>) -> Result<(), 
         return network(of("network_activity"), &stamp, reading);
     }
     // Without the wrapper, what is in it tells what it is.
-    let bare = |known: &[&str]| {
-        let has = |key: &&str| document.get(key).is_some();
-        known
-            .iter()
-            .all(has)
-            .then_some(document)
-            .unwrap_or_default()
+    let bare = |key: &str| {
+        let told = document.get(key).is_some() && document.get("target").is_some();
+        if told { document } else { Json::default() }
     };
-    let execution = of("execution").or(bare(&["args", "target"]));
-    let access = of("file_access").or(bare(&["access_type", "target"]));
+    let execution = of("execution").or(bare("args"));
+    let access = of("file_access").or(bare("access_type"));
     if execution.is_some() {
         return executed(execution, &stamp, reading);
     }
@@ -56,7 +52,7 @@ pub(super) fn read(document: Json<'_>, reading: &mut Reading<'_>) -> Result<(), 
     if access.is_some() {
         return accessed(access, &stamp, reading);
     }
-    let close = of("close").or(bare(&["modified", "target"]));
+    let close = of("close").or(bare("modified"));
     if close.get("modified").flag() == Some(true) {
         file(close, FileActivity::Update, "target", &stamp, reading)?;
     }

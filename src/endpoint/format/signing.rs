@@ -27,8 +27,13 @@ pub(super) fn signature(
     [signing_id, team_id, platform]: [Json<'_>; 3],
     cdhash: Option<Box<str>>,
 ) -> Option<Signature> {
+    let named = team_id.text().is_some() || platform.flag() == Some(true);
     let signature = Signature {
-        state,
+        // An agent that leaves the flags out has checked the signature that it names.
+        state: match state {
+            SignatureState::Unknown if named => SignatureState::Signed,
+            _ => state,
+        },
         signing_id: signing_id.name(),
         team_id: team_id.name(),
         platform: platform.flag().unwrap_or(false),

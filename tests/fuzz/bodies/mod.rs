@@ -6,6 +6,7 @@
 
 pub mod initial;
 pub mod records;
+pub mod report;
 pub mod sensor;
 pub mod streams;
 
@@ -33,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("quic", streams::quic),
     ("datagram", streams::datagram),
     ("sensor", sensor::sensor),
+    ("report", report::report),
 ];
 
 /// Hands `bytes` to the target `name`.
