@@ -1,5 +1,5 @@
 //! What keeping the state costs: bytes and seconds for a detector that follows 200,000 keys, some
-//! with one exchange, some with seven, some with a cadence.
+//! with one exchange, some with seven, some with a cadence; and what a key takes in memory.
 //!
 //! `cargo bench --bench state`; the folder is a temporary one, so its disk decides.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, missing_docs)] // A bench reads the clock.
@@ -8,9 +8,12 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 use tapir::config;
+use tapir::detect::calls::Calls;
+use tapir::detect::client::Kind;
 use tapir::net::{Endpoint, Side, Transport, Uid};
 use tapir::observe::profile::Exchange;
 use tapir::observe::{Fact, FlowId, Observation, TlsSession};
+use tapir::profile::cadence::Event;
 use tapir::sensor::settings::Settings;
 use tapir::sensor::{Parts, Saved};
 use tapir::store::{Store, Version};
@@ -74,9 +77,56 @@ fn learnt(settings: &Settings) -> Parts {
     parts
 }
 
+/// What the process grows by for each of 200,000 keys with so many calls, a minute apart give or
+/// take: bytes of a key, with its share of the tables.
+fn bytes_of_a_key(settings: &Settings, exchanges: i64) -> u64 {
+    let before = resident_bytes();
+    let mut calls = Calls::default();
+    let bounds = (&settings.limits, 0);
+    for host in 0..HOSTS {
+        for object in 0..OBJECTS {
+            let addr = IpAddr::V4(Ipv4Addr::from(0x0a00_0000 + host));
+            let key = (addr, format!("site-{object}.example.com").into());
+            for n in 0..exchanges {
+                let at = Timestamp::from_parts(1_800_000_000 + n * 60 + n * 7919 % 13, 0);
+                let event = Event {
+                    at,
+                    upload_bytes: Some(400),
+                    host_idle: true,
+                };
+                if let Some(call) = calls.entry(bounds, &key, Kind::Unknown, at) {
+                    let templates = settings.detect.templates();
+                    call.tracks.handle_event(templates, Kind::Unknown, event);
+                }
+            }
+        }
+    }
+    let grown = resident_bytes() - before;
+    std::mem::forget(calls); // What it frees must not serve the next.
+    grown / u64::from(HOSTS * OBJECTS)
+}
+
+fn resident_bytes() -> u64 {
+    let text = fs::read_to_string("/proc/self/status").expect("Linux tells it");
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let digits = line.expect("it is there").trim().trim_end_matches(" kB");
+    digits.trim().parse::<u64>().expect("a number") * 1024
+}
+
 fn main() {
     let mut settings = config::File::default().resolve().expect("the defaults");
     settings.limits.calls_max = (HOSTS * OBJECTS) as usize;
+    settings.detect.templates();
+    for (what, exchanges) in [
+        ("idle, 1 call", 1),
+        ("6 calls", 6),
+        ("promoted, 40 calls", 40),
+    ] {
+        println!(
+            "{what}: {} bytes a key",
+            bytes_of_a_key(&settings, exchanges)
+        );
+    }
     let parts = learnt(&settings);
     let version = || Version {
         program: "bench".into(),

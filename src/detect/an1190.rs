@@ -8,7 +8,7 @@
 //! exchanges within a day over all flows of the host to the service, or one that uploads at least
 //! 100 kB. So **a single webhook POST raises nothing**; the second one within a day is judged
 //! together with it. And nothing is judged without peers: the host's role must have another member,
-//! as of the last closed epoch.
+//! as of the last closed epoch. A timer and uploads raise nothing without two bits beside them.
 //!
 //! Evidence, by its stable identifier (p = (k + 1)/(n + 2), the share of the role's other members
 //! that use the service, k of n):
@@ -52,6 +52,8 @@ pub const CONFIDENCE_CAP: f64 = 0.60;
 pub const N_HALF: u64 = 20;
 /// The most that a cadence can add here: many honest integrations have one.
 const TIMING_CAP: Bits = Bits::whole(6);
+/// Bits of rarity, context, client or hours without which nothing is alerted on. By design.
+const OUT_OF_PLACE_MIN: Bits = Bits::whole(2);
 /// The most bits that unusual hours can add here: AN1191 is about them.
 const SCHEDULE_CAP: u8 = 4;
 /// Upload within five minutes above which a skew counts.
@@ -133,6 +135,9 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
     ];
     let mut items: Vec<Item> = items.into_iter().flatten().collect();
     items.extend(case.timing.persistence(&items));
+    if !items.iter().any(is_out_of_place) {
+        return None;
+    }
     let evidence = Evidence::weigh(items)?;
     let tiers = case.scene.settings.tiers();
     let tier = tiers.tier(evidence.total(), evidence.groups(), false)?;
@@ -152,6 +157,12 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
         triage: triage(&case.scene),
         flows: case.flows().map(|flow| flow.uid).collect(),
     })
+}
+
+/// Whether the item says that the tool is out of place: a timer and uploads alone are what every
+/// sync client has.
+fn is_out_of_place(item: &Item) -> bool {
+    !matches!(item.group, Group::Timing | Group::Direction) && item.bits >= OUT_OF_PLACE_MIN
 }
 
 fn confidence(case: &Case<'_>, evidence: &Evidence) -> Confidence {

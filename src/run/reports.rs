@@ -2,11 +2,12 @@
 //!
 //! A line is what an agent wrote, in any format that [`format`](crate::endpoint::format) knows, and
 //! counts as received when it says that it happened; or it is a line of a journal:
-//! `{"received_at": SECONDS, "agent": NAME, "line": TEXT}`. Holds every report of the files. A line
-//! that cannot be read is told, and the others are taken.
+//! `{"received_at": SECONDS, "agent": NAME, "line": TEXT}`. A line that names no host is of the
+//! agent that the file is named for. Holds every report of the files. A line that cannot be read is
+//! told, and the others are taken.
 #![allow(clippy::disallowed_methods)] // The shell reads the files that were named.
 
-use crate::endpoint::format::{Source, read_line};
+use crate::endpoint::format::{Refused, Source, read_line};
 use crate::endpoint::report::Report;
 use crate::time::Timestamp;
 use anyhow::Context;
@@ -58,6 +59,7 @@ impl Reports {
 
     fn read_file(&mut self, path: &Path, mut input: impl BufRead) -> anyhow::Result<()> {
         let (mut line, mut number) = (Vec::new(), 0u64);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         loop {
             line.clear();
             let limit = LINE_BYTES_MAX as u64 + 1;
@@ -73,7 +75,7 @@ impl Reports {
             }
             let text = line.trim_ascii();
             if !text.is_empty()
-                && let Err(what) = self.take(text, whole)
+                && let Err(what) = self.take(text, whole, &stem)
             {
                 self.refused += 1;
                 if self.faults.len() < TOLD_MAX {
@@ -84,7 +86,7 @@ impl Reports {
         }
     }
 
-    fn take(&mut self, line: &[u8], whole: bool) -> Result<(), String> {
+    fn take(&mut self, line: &[u8], whole: bool, stem: &str) -> Result<(), String> {
         if !whole {
             return Err(format!("longer than {LINE_BYTES_MAX} bytes, left out"));
         }
@@ -99,11 +101,14 @@ impl Reports {
                 read_line(journaled.line.as_bytes(), &source)
             }
             None => {
-                let source = Source {
-                    agent: None,
-                    received_at: Timestamp::default(),
+                let read = |agent| {
+                    let received_at = Timestamp::default();
+                    read_line(line, &Source { agent, received_at })
                 };
-                read_line(line, &source)
+                match read(None) {
+                    Err(Refused::Nameless { .. }) => read(Some(stem)),
+                    read => read,
+                }
             }
         };
         let mut read = read.map_err(|refused| refused.to_string())?;

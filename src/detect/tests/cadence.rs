@@ -50,6 +50,23 @@ fn item<'a>(alert: &'a Alert, id: &str) -> Option<&'a Item> {
 }
 
 #[test]
+fn a_timer_and_uploads_alone_are_a_sync_client() {
+    let mut posts = posts(true);
+    for (call, _) in &mut posts {
+        (call.up, call.down) = (2_000_000, 1000);
+    }
+    let peer = (
+        call(1, 7, "hooks.slack.com", Client::Script),
+        shape_of(800, 40),
+    );
+    let mut observations = observe_shaped(WORKSTATIONS, &[peer]);
+    observations.extend(observe_shaped(WORKSTATIONS, &posts));
+    let alerts = run(&mut Engine::new(), &observations);
+    let about = |alert: &Alert| alert.analytic == attack::Analytic::An1190;
+    assert!(!alerts.iter().any(about), "{alerts:?}");
+}
+
+#[test]
 fn a_script_that_posts_by_a_timer_is_told_again_once_the_timer_shows() {
     let observations = |regular| {
         let mut all = observe_shaped(SERVERS, &usual_shaped(24, 0));
