@@ -232,7 +232,9 @@ fn other_client(process: &Process, class: ClientClass) -> Option<Item> {
     let tool = TOOLS.contains(&&*name) && class.kind() == Kind::Browser;
     (browser || tool).then(|| {
         item("endpoint.other_client", 6)
-            .observed(json!({"program": name, "browser": class.browser(), "tool": class.tool_or_library()}))
+            .observed(json!({
+                "program": name, "browser": class.browser(), "tool": class.tool_or_library(),
+            }))
             .expected("the client that this program has", 0)
             .why("the program that the agent names does not greet like this")
     })

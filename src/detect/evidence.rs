@@ -286,8 +286,8 @@ fn groups_positive<'a>(items: impl IntoIterator<Item = &'a Item>) -> usize {
 }
 
 /// Sums the groups: of each its strongest finding up to the cap; negative bits only where nothing
-/// speaks for the analytic. What an agent says adds up, from −6 bits to the group's cap: it is about
-/// different things.
+/// speaks for the analytic. What an agent says adds up, from −6 bits to the group's cap: it is
+/// about different things.
 fn total<'a>(items: impl Iterator<Item = &'a Item> + Clone) -> Bits {
     let group_bits = |group: Group| {
         let bits = items

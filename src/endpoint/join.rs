@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// A report whose agent's clock is not known yet may be off by this: ten minutes, and a delay. Who is
-/// alone within it is the one.
+/// A report whose agent's clock is not known yet may be off by this: ten minutes, and a delay. Who
+/// is alone within it is the one.
 const CLOCK_UNKNOWN: Span = Span::from_secs(630);
 /// What an agent's clock is known to, and what a connect takes until its first packet is seen.
 const CLOCK_KNOWN: Span = Span::from_millis(1000);
@@ -231,8 +231,8 @@ impl Join {
         }
     }
 
-    /// The process behind a flow, as far as it is known at `at`; a report may come until `lag` after
-    /// the flow's beginning.
+    /// The process behind a flow, as far as it is known at `at`; a report may come until `lag`
+    /// after the flow's beginning.
     pub fn attribution(&self, flow: &FlowId, at: Timestamp, lag: Span) -> Attribution {
         let seen = self.flows.get(&flow.uid).cloned();
         let seen = seen.unwrap_or(Seen {

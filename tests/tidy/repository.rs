@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders of `fixtures` that are of no capture: what the bench of that name made of scenarios,
-/// and the lines of endpoint agents.
-const ALONE: [&str; 2] = ["evaluation", "endpoint"];
+/// the lines of endpoint agents, and those that go with another fixture's capture.
+const ALONE: [&str; 3] = ["evaluation", "endpoint", "webhook-process"];
 
 /// The folder that holds `Cargo.toml`.
 pub struct Repository {
