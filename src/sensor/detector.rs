@@ -248,8 +248,7 @@ impl Detector {
         }
     }
 
-    /// The input is over: reports that came later still count, and what else waits is told at
-    /// `clock`.
+    /// The input is over: what waits is told at `clock`; reports that came later still count.
     pub fn finish(
         &mut self,
         settings: &Settings,
@@ -257,12 +256,15 @@ impl Detector {
         put: &mut impl FnMut(Timestamp, Line),
     ) {
         self.handle_clock(settings, clock, put);
+        while let Some((_, row)) = self.dhcp.pop() {
+            put(clock, Line::Row(Record::Dhcp(Box::new(row))));
+        }
+        while let Some((_, key, profile)) = self.hosts.pop() {
+            let row = HostRow::new(clock, &key, profile);
+            put(clock, Line::Row(Record::Host(Box::new(row))));
+        }
         while let Some(due) = self.first_due() {
-            let at = match due.kind {
-                DueKind::Report | DueKind::Attribution => due.at,
-                DueKind::Lease | DueKind::Host => clock,
-            };
-            self.handle_due(settings, due, &mut |_, line| put(at, line));
+            self.handle_due(settings, due, put);
         }
     }
 
