@@ -280,6 +280,7 @@ fn stats() -> StatsRow {
         inspections_given_up: 26,
         undecoded: 27,
         bad_checksums: 28,
+        datagrams_evicted: 29,
     }
 }
 

@@ -44,6 +44,7 @@ pub const SCHEMA: Schema = Schema {
         "inspections_given_up": "count",
         "frames_undecoded": "count",
         "bad_checksums": "count",
+        "datagrams_evicted": "count",
     ],
     bounds: Bounds::DEFAULT,
 };
@@ -84,6 +85,8 @@ pub struct StatsRow {
     pub undecoded: u64,
     /// Packets left out because a checksum did not hold.
     pub bad_checksums: u64,
+    /// Datagrams given up whole because fragments took too much.
+    pub datagrams_evicted: u64,
 }
 
 /// What a live capture counted.
@@ -132,6 +135,7 @@ impl Row for StatsRow {
                 self.inspections_given_up,
                 self.undecoded,
                 self.bad_checksums,
+                self.datagrams_evicted,
             ],
             put,
         );

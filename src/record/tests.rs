@@ -89,7 +89,7 @@ fn logs_have_as_many_columns_as_readers_by_position_expect() {
         ("software", 11),
         ("notice", 27),
         ("capture_loss", 6),
-        ("stats", 33),
+        ("stats", 34),
     ];
     assert_eq!(columns, expected);
 }

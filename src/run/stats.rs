@@ -69,6 +69,7 @@ impl Stats {
             inspections_given_up: counters.inspections_given_up - before.inspections_given_up,
             undecoded: counters.undecoded - before.undecoded,
             bad_checksums: counters.bad_checksums - before.bad_checksums,
+            datagrams_evicted: counters.fragments.evicted - before.fragments.evicted,
         };
         (self.counters, self.live) = (counters, live);
         Line::Row(Record::Stats(Box::new(row)))
