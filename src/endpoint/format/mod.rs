@@ -31,6 +31,8 @@ mod tests;
 mod tetragon;
 mod tracee;
 
+pub use command::of_arguments as command_line;
+
 use super::report::{Format, Report};
 use crate::time::Timestamp;
 use json::{Json, clip};

@@ -1,0 +1,108 @@
+//! From what the kernel and the user tell unasked to notes in one order.
+//!
+//! One thread waits for each source. A source that is not there is said once on standard error, and
+//! the agent does without. Holds [`NOTES_MAX`] notes; sources wait while there are more.
+#![allow(clippy::disallowed_methods, clippy::print_stderr)] // The shell starts threads.
+
+use super::clocks;
+use super::events::{Event, Events};
+use super::sockets::{Ends, Row};
+use crate::time::Timestamp;
+use anyhow::Context;
+use crossbeam_channel::{Receiver, Sender, bounded};
+use nix::errno::Errno;
+use std::io;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Notes that wait.
+const NOTES_MAX: usize = 4096;
+
+/// Something that was told.
+#[derive(Debug)]
+pub(super) enum Note {
+    /// Something happened to a process.
+    Process(Event),
+    /// These sockets ended.
+    Ended(Vec<Row>, Timestamp),
+    /// The kernel dropped what it would have told.
+    Lost,
+    /// The file of lines was taken away.
+    Reopen,
+    /// The user wants no more.
+    Stop,
+}
+
+/// Listens to all there is.
+///
+/// # Errors
+/// Signals cannot be heard.
+pub(super) fn listen() -> anyhow::Result<Receiver<Note>> {
+    let (notes, heard) = bounded(NOTES_MAX);
+    hear_signals(notes.clone())?;
+    match Events::open() {
+        Ok(mut events) => hear(notes.clone(), move || events.next().map(Note::Process)),
+        Err(error) => eprintln!(
+            "tapir: no word of processes that begin and end ({error}; it takes root); they are \
+             read when they have a flow"
+        ),
+    }
+    match Ends::open() {
+        Ok(mut ends) => hear(notes, move || {
+            ends.next().map(|rows| Note::Ended(rows, clocks::now()))
+        }),
+        Err(error) => eprintln!(
+            "tapir: no word of sockets that end ({error}); they are told when they are missed"
+        ),
+    }
+    Ok(heard)
+}
+
+/// Passes on what `next` waits for.
+fn hear(notes: Sender<Note>, mut next: impl FnMut() -> io::Result<Note> + Send + 'static) {
+    std::thread::spawn(move || {
+        loop {
+            let note = match next() {
+                Ok(note) => note,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if error.raw_os_error() == Some(Errno::ENOBUFS as i32) => Note::Lost,
+                Err(error) => {
+                    eprintln!("tapir: the kernel tells no more: {error}");
+                    return;
+                }
+            };
+            if notes.send(note).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+fn hear_signals(notes: Sender<Note>) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let heard = |kind| signal(kind).context("signals cannot be heard");
+    let (mut interrupt, mut terminate, mut hangup) = {
+        let _entered = runtime.enter();
+        (
+            heard(SignalKind::interrupt())?,
+            heard(SignalKind::terminate())?,
+            heard(SignalKind::hangup())?,
+        )
+    };
+    std::thread::spawn(move || {
+        runtime.block_on(async {
+            loop {
+                let note = tokio::select! {
+                    _ = interrupt.recv() => Note::Stop,
+                    _ = terminate.recv() => Note::Stop,
+                    _ = hangup.recv() => Note::Reopen,
+                };
+                if notes.send(note).is_err() {
+                    return;
+                }
+            }
+        });
+    });
+    Ok(())
+}
