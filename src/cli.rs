@@ -231,6 +231,10 @@ pub struct AgentArgs {
     /// Tell of flows within the host too
     #[arg(long)]
     pub loopback: bool,
+    /// Tell of files at and below this path that are opened, or closed after a write, and which of
+    /// them are archives (takes root); may be given again
+    #[arg(long, value_name = "PATH")]
+    pub watch: Vec<PathBuf>,
 }
 
 fn number(text: &str, holds: impl Fn(f64) -> bool, what: &str) -> Result<f64, String> {

@@ -176,6 +176,7 @@ fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
         interval: Duration::from_secs_f64(args.interval),
         id: args.id,
         loopback: args.loopback,
+        watch: args.watch,
     };
     let outcome = agent::run(&options)?;
     eprintln!("tapir: {outcome}");

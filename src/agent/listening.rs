@@ -6,12 +6,14 @@
 
 use super::clocks;
 use super::events::{Event, Events};
+use super::files::{Files, Touched};
 use super::sockets::{Ends, Row};
 use crate::time::Timestamp;
 use anyhow::Context;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use nix::errno::Errno;
 use std::io;
+use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Notes that wait.
@@ -24,6 +26,8 @@ pub(super) enum Note {
     Process(Event),
     /// These sockets ended.
     Ended(Vec<Row>, Timestamp),
+    /// Something was done to these files.
+    Touched(Vec<Touched>, Timestamp),
     /// The kernel dropped what it would have told.
     Lost,
     /// The file of lines was taken away.
@@ -32,13 +36,22 @@ pub(super) enum Note {
     Stop,
 }
 
-/// Listens to all there is.
+/// Listens to all there is, and to what is done to files below `watch`.
 ///
 /// # Errors
-/// Signals cannot be heard.
-pub(super) fn listen() -> anyhow::Result<Receiver<Note>> {
+/// Signals cannot be heard, or files not be watched.
+pub(super) fn listen(watch: &[PathBuf]) -> anyhow::Result<Receiver<Note>> {
     let (notes, heard) = bounded(NOTES_MAX);
     hear_signals(notes.clone())?;
+    if !watch.is_empty() {
+        let mut files = Files::open(watch)?;
+        let next = move || {
+            files
+                .next()
+                .map(|touched| Note::Touched(touched, clocks::now()))
+        };
+        hear(notes.clone(), next);
+    }
     match Events::open() {
         Ok(mut events) => hear(notes.clone(), move || events.next().map(Note::Process)),
         Err(error) => eprintln!(

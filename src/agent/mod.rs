@@ -13,6 +13,8 @@ mod clocks;
 #[cfg(target_os = "linux")]
 mod events;
 #[cfg(target_os = "linux")]
+mod files;
+#[cfg(target_os = "linux")]
 mod inventory;
 #[cfg(target_os = "linux")]
 mod lines;
@@ -46,6 +48,8 @@ pub struct Options {
     pub id: Option<String>,
     /// Tell of flows within the host too.
     pub loopback: bool,
+    /// Files at and below these are watched; it takes root.
+    pub watch: Vec<PathBuf>,
 }
 
 /// What became of it.

@@ -28,6 +28,8 @@ pub(super) struct Table {
     sockets: BTreeMap<u64, Held>,
     looks: u64,
     looked_at: Option<Timestamp>,
+    /// From the look before the last to the last.
+    window: Option<Window>,
     /// What was not told.
     pub untold: Untold,
 }
@@ -73,6 +75,7 @@ impl Table {
             from: before.unwrap_or(from).min(to),
             to,
         };
+        let missed_in = self.window.replace(window).unwrap_or(window);
         let activity = match before {
             Some(_) => FlowActivity::Open,
             None => FlowActivity::Seen,
@@ -116,12 +119,14 @@ impl Table {
         // A table that changes while it is read may leave out what is there, and what has ended is
         // told with its bytes if the kernel tells it: only what is missed twice has gone.
         let last = self.looks - 1;
-        for (_, held) in self
-            .sockets
-            .extract_if(.., |_, held| held.look < last)
-            .collect::<Vec<_>>()
-        {
-            told.extend(self.close(held, window, Method::Poll));
+        let gone: Vec<u64> = (self.sockets.values())
+            .filter(|held| held.look < last)
+            .map(|held| held.row.cookie)
+            .collect();
+        for cookie in gone {
+            if let Some(held) = self.sockets.remove(&cookie) {
+                told.extend(self.close(held, missed_in, Method::Poll));
+            }
         }
         (told, is_new)
     }

@@ -6,6 +6,7 @@
 
 use super::clocks;
 use super::events::{Event, Happened};
+use super::files::Touched;
 use super::inventory;
 use super::lines::{Lines, Teller, Told};
 use super::listening::{Note, listen};
@@ -16,7 +17,7 @@ use super::sockets::{Dumps, Row};
 use super::table::Table;
 use super::{Options, Outcome};
 use crate::endpoint::report::{
-    Deed, Inventory, Method, Process, ProcessActivity, ProcessReport, Window,
+    Deed, FileReport, Inventory, Method, Process, ProcessActivity, ProcessReport, Window,
 };
 use crate::time::Timestamp;
 use anyhow::Context;
@@ -55,7 +56,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
         .with_context(|| format!("{} cannot be written", options.output.display()))?;
     let mut agent = Agent {
         dumps: Dumps::open().context("the kernel does not show its sockets")?,
-        notes: listen()?,
+        notes: listen(&options.watch)?,
         table: Table::new(options.loopback),
         owners: Owners::default(),
         processes: Processes::default(),
@@ -128,6 +129,11 @@ impl Agent {
         match note {
             Note::Process(event) => self.take_event(event)?,
             Note::Ended(rows, at) => self.take_ended(rows, at)?,
+            Note::Touched(touched, at) => {
+                for touched in touched {
+                    self.take_touched(touched, at)?;
+                }
+            }
             Note::Lost => self.outcome.lost += 1,
             Note::Reopen => {
                 if let Err(error) = self.lines.reopen() {
@@ -184,6 +190,29 @@ impl Agent {
             }
         }
         Ok(())
+    }
+
+    fn take_touched(&mut self, touched: Touched, at: Timestamp) -> io::Result<()> {
+        let process = self.processes.of(touched.pid);
+        let process = process.map_or_else(
+            // It has ended; the sensor may have been told of it.
+            || Process {
+                pid: Some(touched.pid),
+                ..Process::default()
+            },
+            |process| Process::clone(&process),
+        );
+        self.lines.write(Told {
+            window: Window { from: at, to: at },
+            method: Method::Event,
+            deed: Deed::File(Box::new(FileReport {
+                activity: touched.activity,
+                path: touched.path,
+                size: touched.size,
+                archive: touched.archive,
+                process: Some(process),
+            })),
+        })
     }
 
     /// Looks at the sockets, and for who has the new ones.
