@@ -22,6 +22,7 @@ use crate::endpoint::report::{
 use crate::time::Timestamp;
 use anyhow::Context;
 use crossbeam_channel::Receiver;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
@@ -229,21 +230,33 @@ impl Agent {
         for told in told {
             self.lines.write(told)?;
         }
-        let ownerless = self.table.ownerless();
-        if !ownerless.is_empty() {
-            let owners = self.owners.of(&ownerless.keys().copied().collect());
-            for (inode, cookie) in ownerless {
-                let owner = owners.get(&inode).and_then(|pid| self.processes.of(*pid));
-                if let Some(told) = self.table.found(cookie, owner) {
-                    self.lines.write(told)?;
-                }
-            }
-        }
+        self.find_owners()?;
         let now = Instant::now();
         if is_new {
             self.pace.stir(now);
         }
         self.pace.looked(began, now);
+        Ok(())
+    }
+
+    /// Tells of the flows whose owner is found now.
+    fn find_owners(&mut self) -> io::Result<()> {
+        let ownerless = self.table.ownerless();
+        if ownerless.is_empty() {
+            return Ok(());
+        }
+        let owners = self.owners.of(&ownerless.keys().copied().collect());
+        let pids: BTreeSet<u32> = owners.values().copied().collect();
+        let read = |pid| (pid, self.processes.of(pid));
+        let processes: BTreeMap<u32, _> = pids.into_iter().map(read).collect();
+        for (inode, cookie) in ownerless {
+            let owner = owners
+                .get(&inode)
+                .and_then(|pid| processes.get(pid)?.clone());
+            if let Some(told) = self.table.found(cookie, owner) {
+                self.lines.write(told)?;
+            }
+        }
         Ok(())
     }
 
