@@ -5,7 +5,7 @@
 
 use crate::time::{Span, Timestamp};
 use nix::time::{ClockId, clock_gettime};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Now, by the host's clock.
 pub(super) fn now() -> Timestamp {
@@ -22,6 +22,12 @@ pub(super) fn of_monotonic(nanos: u64) -> Timestamp {
 /// The moment `nanos` after boot, in which sleep counts.
 pub(super) fn of_boot(nanos: u64) -> Timestamp {
     of(ClockId::CLOCK_BOOTTIME, nanos)
+}
+
+/// How much of a core this thread has taken.
+pub(super) fn taken() -> Duration {
+    // It is there since Linux 2.6.12.
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
 }
 
 fn of(clock: ClockId, nanos: u64) -> Timestamp {
@@ -47,5 +53,6 @@ mod tests {
         let apart = of_monotonic(nanos) - before;
         assert!(apart.as_secs_f64().abs() < 60.0);
         assert!(of_boot(0) < before);
+        assert!(taken() > Duration::ZERO);
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Leaves out threads, and forks: what a fork does not share is there when it is asked for. Tells
 //! numbers alone. Constant.
+#![allow(clippy::disallowed_methods)] // The shell waits by the clock.
 
 use netlink_sys::protocols::NETLINK_CONNECTOR;
 use netlink_sys::{Socket, SocketAddr};

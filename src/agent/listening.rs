@@ -55,8 +55,8 @@ pub(super) fn listen(watch: &[PathBuf]) -> anyhow::Result<Receiver<Note>> {
     match Events::open() {
         Ok(mut events) => hear(notes.clone(), move || events.next().map(Note::Process)),
         Err(error) => eprintln!(
-            "tapir: no word of processes that begin and end ({error}; it takes root); they are \
-             read when they have a flow"
+            "tapir: no word of processes that begin and end ({error}; it takes root and the host's \
+             own namespaces); they are read when they have a flow"
         ),
     }
     match Ends::open() {

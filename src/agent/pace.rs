@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 pub(super) const FAST: Duration = Duration::from_millis(20);
 /// How long something counts as happening.
 const ACTIVE: Duration = Duration::from_secs(2);
-/// A look is followed by a pause of at least so many times what it took: however many sockets and
-/// processes there are, looking takes a quarter of one core at most.
+/// A look is followed by a pause of at least so many times what it took of a core: however many
+/// sockets and processes there are, looking takes a quarter of one core at most.
 const PAUSE: u32 = 3;
 
 /// When to look next.
@@ -37,10 +37,10 @@ impl Pace {
         self.active_until = now + ACTIVE;
     }
 
-    /// A look began and ended.
-    pub fn looked(&mut self, began: Instant, ended: Instant) {
+    /// A look ended, and took so much of a core.
+    pub fn looked(&mut self, ended: Instant, took: Duration) {
         self.looked_at = ended;
-        self.pause = FAST.max((ended - began) * PAUSE);
+        self.pause = FAST.max(took * PAUSE);
     }
 
     /// When to look next.
@@ -60,18 +60,19 @@ mod tests {
     #[test]
     fn looks_are_close_together_while_something_happens_and_never_take_it_all() {
         let begin = Instant::now();
-        let at = |millis| begin + Duration::from_millis(millis);
+        let ms = Duration::from_millis;
+        let at = |millis| begin + ms(millis);
         let mut pace = Pace::new(Duration::from_secs(1), begin);
         assert_eq!(pace.due(), begin);
-        pace.looked(begin, at(1));
+        pace.looked(at(1), ms(1));
         assert_eq!(pace.due(), at(1001));
         pace.stir(at(300));
         assert!(pace.due() <= at(300));
-        pace.looked(at(300), at(301));
+        pace.looked(at(301), ms(1));
         assert_eq!(pace.due(), at(301) + FAST);
-        pace.looked(at(400), at(500));
+        pace.looked(at(500), ms(100));
         assert_eq!(pace.due(), at(800));
-        pace.looked(at(2990), at(2991));
+        pace.looked(at(2991), ms(1));
         assert_eq!(pace.due(), at(3991));
     }
 }

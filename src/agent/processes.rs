@@ -78,13 +78,8 @@ impl Processes {
         Some(process)
     }
 
-    /// As [`Processes::of`], of one that has just become another program.
-    pub fn of_new(&mut self, pid: u32) -> Option<Arc<Process>> {
-        self.known.remove(&pid);
-        self.of(pid)
-    }
-
-    /// Takes out a process that has ended; none where it was not asked for.
+    /// Takes out a process that has ended or became another program; none where it was not asked
+    /// for.
     pub fn take(&mut self, pid: u32) -> Option<Arc<Process>> {
         self.known.remove(&pid).map(|known| known.process)
     }

@@ -39,6 +39,8 @@ struct Agent {
     table: Table,
     owners: Owners,
     processes: Processes,
+    /// The last process whose start was told.
+    started: Option<Process>,
     inventory: Option<Inventory>,
     inventory_read_at: Option<Instant>,
     inventory_told_at: Option<Instant>,
@@ -61,6 +63,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
         table: Table::new(options.loopback),
         owners: Owners::default(),
         processes: Processes::default(),
+        started: None,
         inventory: None,
         inventory_read_at: None,
         inventory_told_at: None,
@@ -151,9 +154,12 @@ impl Agent {
             Happened::Exec => {
                 self.pace.stir(Instant::now());
                 self.owners.expect(event.pid);
-                let process = self.processes.of_new(event.pid);
+                // What it was before is not there any more.
+                self.processes.take(event.pid);
+                let process = self.processes.of(event.pid);
                 self.outcome.unread += u64::from(process.is_none());
-                (process, ProcessActivity::Start)
+                let is_told = self.is_told(process.as_deref());
+                (process.filter(|_| !is_told), ProcessActivity::Start)
             }
             Happened::Exit => {
                 self.owners.forget(event.pid);
@@ -179,6 +185,17 @@ impl Agent {
             method: Method::Event,
             deed: Deed::Process(Box::new(ProcessReport { activity, process })),
         })
+    }
+
+    /// Whether the last start that was told is this one: of two programs in one moment (`env`, and
+    /// what it becomes) only the second is there to be read, twice.
+    fn is_told(&mut self, process: Option<&Process>) -> bool {
+        let mark = process.map(|process| Process {
+            started_at: None,
+            parent: None,
+            ..process.clone()
+        });
+        mark.is_some() && std::mem::replace(&mut self.started, mark.clone()) == mark
     }
 
     fn take_ended(&mut self, rows: Vec<Row>, at: Timestamp) -> io::Result<()> {
@@ -218,12 +235,13 @@ impl Agent {
 
     /// Looks at the sockets, and for who has the new ones.
     fn look(&mut self) -> io::Result<()> {
-        let (began, from) = (Instant::now(), clocks::now());
+        let (taken, from) = (clocks::taken(), clocks::now());
+        let took = || clocks::taken().saturating_sub(taken);
         let Ok(rows) = self.dumps.all() else {
             self.outcome.refused += 1;
             // What is left of the answer would be taken for the next one's.
             self.dumps = Dumps::open()?;
-            self.pace.looked(began, Instant::now());
+            self.pace.looked(Instant::now(), took());
             return Ok(());
         };
         let (told, is_new) = self.table.look(rows, from, clocks::now());
@@ -235,7 +253,7 @@ impl Agent {
         if is_new {
             self.pace.stir(now);
         }
-        self.pace.looked(began, now);
+        self.pace.looked(now, took());
         Ok(())
     }
 
