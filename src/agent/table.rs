@@ -9,7 +9,7 @@ use crate::endpoint::report::{
     Deed, Direction, FlowActivity, FlowReport, Method, Place, Process, Window,
 };
 use crate::net::Transport;
-use crate::time::Timestamp;
+use crate::time::{Span, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -20,6 +20,9 @@ const SOCKETS_MAX: usize = 131_072;
 /// is never found.
 const TRIES_MAX: u8 = 5;
 
+/// How long a socket is missed before it counts as ended.
+const MISSED_FOR: Span = Span::from_secs(1);
+
 /// The sockets of the host, as of the last look.
 #[derive(Debug, Default)]
 pub(super) struct Table {
@@ -28,8 +31,6 @@ pub(super) struct Table {
     sockets: BTreeMap<u64, Held>,
     looks: u64,
     looked_at: Option<Timestamp>,
-    /// From the look before the last to the last.
-    window: Option<Window>,
     /// What was not told.
     pub untold: Untold,
 }
@@ -54,8 +55,9 @@ struct Held {
     activity: FlowActivity,
     process: Option<Arc<Process>>,
     tries: u8,
-    /// The number of the last look at it.
+    /// The number of the last look that saw it, and when it went missing after that.
     look: u64,
+    missed_in: Option<Window>,
 }
 
 impl Table {
@@ -75,7 +77,6 @@ impl Table {
             from: before.unwrap_or(from).min(to),
             to,
         };
-        let missed_in = self.window.replace(window).unwrap_or(window);
         let activity = match before {
             Some(_) => FlowActivity::Open,
             None => FlowActivity::Seen,
@@ -92,6 +93,7 @@ impl Table {
             if let Some(held) = self.sockets.get_mut(&row.cookie) {
                 if (held.row.local, held.row.remote) == (row.local, row.remote) {
                     held.look = self.looks;
+                    held.missed_in = None;
                     held.row = row;
                     continue;
                 }
@@ -112,23 +114,36 @@ impl Table {
                 process: None,
                 tries: 0,
                 look: self.looks,
+                missed_in: None,
                 row,
             };
             self.sockets.insert(held.row.cookie, held);
         }
-        // A table that changes while it is read may leave out what is there, and what has ended is
-        // told with its bytes if the kernel tells it: only what is missed twice has gone.
-        let last = self.looks - 1;
-        let gone: Vec<u64> = (self.sockets.values())
-            .filter(|held| held.look < last)
-            .map(|held| held.row.cookie)
-            .collect();
-        for cookie in gone {
-            if let Some(held) = self.sockets.remove(&cookie) {
-                told.extend(self.close(held, missed_in, Method::Poll));
+        told.extend(self.missed(window));
+        (told, is_new)
+    }
+
+    /// Gives what has ended and nobody told of: what is missed for long. A table that changes while
+    /// it is read may leave out what is there, and the kernel tells of an end, with its bytes, when
+    /// it has time.
+    fn missed(&mut self, window: Window) -> Vec<Told> {
+        let mut gone = Vec::new();
+        let missed = self
+            .sockets
+            .values_mut()
+            .filter(|held| held.look < self.looks);
+        for held in missed {
+            let since = held.missed_in.get_or_insert(window);
+            let long = (window.to - since.to).as_nanos().saturating_abs();
+            if long >= MISSED_FOR.as_nanos() {
+                gone.push((held.row.cookie, *since));
             }
         }
-        (told, is_new)
+        let close = |(cookie, since): (u64, Window)| {
+            let held = self.sockets.remove(&cookie)?;
+            self.close(held, since, Method::Poll)
+        };
+        gone.into_iter().filter_map(close).collect()
     }
 
     /// The inodes of sockets whose owner is not known, each with its socket's cookie.

@@ -132,7 +132,7 @@ fn a_socket_that_was_not_accepted_yet_has_no_owner_to_look_for() {
 }
 
 #[test]
-fn what_is_missed_twice_has_ended() {
+fn what_is_missed_for_a_second_has_ended() {
     let row = tcp(7, "10.0.0.2:1", "192.0.2.1:443");
     let mut table = looked(vec![row.clone()]);
     table.found(7, Some(process(42)));
