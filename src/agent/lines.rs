@@ -56,7 +56,7 @@ impl Lines {
     /// Opens the file of this name anew: somebody took the old one away.
     ///
     /// # Errors
-    /// What was written before cannot be flushed, or the file not be opened; then the old one stays.
+    /// What was written before cannot be flushed, or the file not be opened: the old one stays.
     pub fn reopen(&mut self) -> io::Result<()> {
         self.out.flush()?;
         self.out = open(self.path.as_deref())?;
