@@ -23,6 +23,8 @@ pub enum Command {
     Run(RunArgs),
     /// Write a labelled capture that an analytic must, or must not, alert on
     Scenario(Box<ScenarioArgs>),
+    /// Tell which process of this host has which flow, one JSON object a line (Linux)
+    Agent(AgentArgs),
     /// Say whether a configuration file is sound
     CheckConfig {
         /// The configuration file
@@ -213,9 +215,36 @@ pub struct ScenarioArgs {
     pub duplicate: bool,
 }
 
+/// `tapir agent`.
+#[derive(Debug, Args)]
+pub struct AgentArgs {
+    /// The file to whose end lines are written, opened anew on SIGHUP; "-" is standard output
+    #[arg(long, value_name = "FILE", default_value = "-")]
+    pub output: PathBuf,
+    /// Between two looks at the sockets while nothing happens, in seconds, 0.02 to 60; while
+    /// something does, looks are 20 ms apart
+    #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = interval)]
+    pub interval: f64,
+    /// The agent's name in its lines [default: the machine's id, else the host's name]
+    #[arg(long, value_name = "NAME")]
+    pub id: Option<String>,
+    /// Tell of flows within the host too
+    #[arg(long)]
+    pub loopback: bool,
+    /// Tell of files at and below this path that are opened, or closed after a write, and which of
+    /// them are archives (takes root); may be given again
+    #[arg(long, value_name = "PATH")]
+    pub watch: Vec<PathBuf>,
+}
+
 fn number(text: &str, holds: impl Fn(f64) -> bool, what: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|number| holds(*number));
     number.ok_or_else(|| format!("{what} is expected"))
+}
+
+fn interval(text: &str) -> Result<f64, String> {
+    let holds = |n| (0.02..=60.0).contains(&n);
+    number(text, holds, "a number of seconds from 0.02 to 60")
 }
 
 fn share(text: &str) -> Result<f64, String> {

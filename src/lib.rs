@@ -22,9 +22,10 @@
 //! | [`sink`] | rows | log files |
 //! | [`store`] | a sensor's state | one file, and back |
 //! | [`zeeklogs`] | Zeek's logs, in place of packets | observations |
+//! | [`agent`] | a host's sockets and processes | lines that name processes behind flows |
 //!
-//! The core (everything but [`capture`], [`zeeklogs`], [`sink`], [`store`], [`run`], [`config`] and
-//! [`cli`]) is one function of frames, ticks, settings and the state it began with.
+//! The core (everything but [`agent`], [`capture`], [`zeeklogs`], [`sink`], [`store`], [`run`],
+//! [`config`] and [`cli`]) is one function of frames, ticks, settings and the state it began with.
 //! [`sensor::Sensor`] is that function on one thread; [`run`] also runs it on several. What happens
 //! to a flow happens in one of 64 shards; what needs to see everything happens in one detector,
 //! which reads what spans hosts as of the last closed hour.
@@ -45,6 +46,7 @@
 //! 8. No packet content is logged: metadata, sizes and times only, and what the protocols say in
 //!    clear.
 
+pub mod agent;
 pub mod baseline;
 pub mod capture;
 pub mod cli;

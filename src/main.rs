@@ -8,9 +8,10 @@ use std::fmt::{Display, Write as _};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tapir::agent;
 use tapir::capture::CaptureError;
-use tapir::cli::{Cli, Command, Common, ReplayArgs, RunArgs, ScenarioArgs};
+use tapir::cli::{AgentArgs, Cli, Command, Common, ReplayArgs, RunArgs, ScenarioArgs};
 use tapir::config;
 use tapir::detect::Alert;
 use tapir::run::from_logs::{self, FromLogs};
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay(args),
         Command::Run(args) => run(args),
         Command::Scenario(args) => scenario(&args),
+        Command::Agent(args) => agent(args),
         Command::CheckConfig { file } => config::File::load(&file)
             .and_then(config::File::resolve)
             .map(|_| println!("{}: sound", file.display()))
@@ -165,6 +167,19 @@ fn scenario(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
         written.truths,
         started.elapsed().as_secs_f64()
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
+    let options = agent::Options {
+        output: args.output,
+        interval: Duration::from_secs_f64(args.interval),
+        id: args.id,
+        loopback: args.loopback,
+        watch: args.watch,
+    };
+    let outcome = agent::run(&options)?;
+    eprintln!("tapir: {outcome}");
     Ok(ExitCode::SUCCESS)
 }
 

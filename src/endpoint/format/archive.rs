@@ -4,6 +4,7 @@
 //! path, linear in that of a command line, which is bounded.
 
 use super::command::{program, words};
+use crate::endpoint::report::{Archive, ArchiveBasis};
 
 /// Endings and what they stand for. The outermost layer counts: `.tar.gz` is gzip.
 const ENDINGS: &[(&str, &str)] = &[
@@ -71,6 +72,16 @@ pub(super) fn of_magic(path: &str, bytes: &[u8]) -> Option<&'static str> {
         .is_some_and(|at| at.starts_with(b"ustar"));
     let found = MAGIC.iter().find(|(magic, _)| bytes.starts_with(magic));
     found.map(|(_, kind)| *kind).or(tar.then_some("tar"))
+}
+
+/// That a file of this name, with these first bytes, is an archive.
+pub fn of_file(path: &str, begin: &[u8]) -> Option<Archive> {
+    let by_magic = of_magic(path, begin).map(|kind| (kind, ArchiveBasis::Magic));
+    let found = by_magic.or(of_name(path).map(|kind| (kind, ArchiveBasis::Extension)));
+    found.map(|(kind, basis)| Archive {
+        kind: kind.into(),
+        basis,
+    })
 }
 
 fn ending(path: &str) -> Option<String> {

@@ -53,7 +53,7 @@ pub(super) fn kept(text: &str) -> Box<str> {
 }
 
 /// The command line that is kept of these arguments; none where there are none.
-pub(super) fn of_arguments(arguments: &[&str]) -> Option<Box<str>> {
+pub fn of_arguments(arguments: &[&str]) -> Option<Box<str>> {
     let mut line = String::new();
     for argument in arguments {
         if line.len() > TEXT_BYTES_MAX {

@@ -31,6 +31,9 @@ mod tests;
 mod tetragon;
 mod tracee;
 
+pub use archive::of_file as archive_of_file;
+pub use command::of_arguments as command_line;
+
 use super::report::{Format, Report};
 use crate::time::Timestamp;
 use json::{Json, clip};
