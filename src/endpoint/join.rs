@@ -5,13 +5,13 @@
 //! `reports_max` reports and `agents_max` agents; of each the one that came longest ago leaves.
 
 use super::attribution::{Attribution, Candidate, Key, Status, weigh};
-use super::naming::{end_of, key_of, named_end};
+use super::naming::{Spot, end_of, key_of, spots_of_flow, spots_of_report};
 use super::processes::Processes;
 use super::report::{Deed, FlowActivity, FlowReport, Method, Report, Window};
 use super::tenancy::{Agent, Claim};
 use crate::baseline::Bounded;
 use crate::limits::Limits;
-use crate::net::{Endpoint, Side, Transport, Uid};
+use crate::net::{Side, Transport, Uid};
 use crate::observe::FlowId;
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,10 @@ const CLOCK_UNKNOWN: Span = Span::from_secs(630);
 const CLOCK_KNOWN: Span = Span::from_millis(1000);
 /// Matches from which on a clock counts as known.
 const CLOCK_SAMPLES_MIN: usize = 3;
+/// Reports that name the same; a port is used again once a minute at most, and polled now and then.
+const HERE_MAX: usize = 64;
+/// Flows of one spot among which a report looks for its own.
+const NEWEST_MAX: usize = 1024;
 /// A report may follow a flow's end by this, by its own moment: sockets linger.
 const LINGERS: Span = Span::from_secs(2);
 
@@ -36,11 +40,11 @@ pub struct Join {
     claimed: BTreeMap<IpAddr, BTreeSet<Box<str>>>,
     processes: Processes,
     flows: Bounded<Uid, Seen>,
-    /// Flows by either end, as reports name them.
-    flows_at: BTreeMap<Endpoint, BTreeSet<Uid>>,
+    /// Flows by what reports can name of them, oldest first.
+    flows_at: BTreeMap<Spot, BTreeSet<(Timestamp, Uid)>>,
     reports: Bounded<u64, Told>,
-    /// Reports by the end that they name.
-    reports_at: BTreeMap<Endpoint, BTreeSet<u64>>,
+    /// Reports by what they name, oldest first.
+    reports_at: BTreeMap<Spot, BTreeSet<u64>>,
     reports_n: u64,
     /// What is counted.
     pub tally: Tally,
@@ -69,6 +73,7 @@ struct Told {
     window: Window,
     method: Method,
     report: FlowReport,
+    spots: Vec<Spot>,
 }
 
 impl Join {
@@ -90,8 +95,9 @@ impl Join {
         }
         let (flow, last_at) = (*flow, at);
         self.flows.insert(flow.uid, at, Seen { flow, last_at }, max);
-        for end in [flow.originator, flow.responder] {
-            self.flows_at.entry(end).or_default().insert(flow.uid);
+        for spot in spots_of_flow(&flow) {
+            let flows = self.flows_at.entry(spot).or_default();
+            flows.insert((flow.first_at, flow.uid));
         }
     }
 
@@ -116,16 +122,20 @@ impl Join {
     }
 
     fn forget_flow(&mut self, uid: Uid, flow: &FlowId) {
-        for end in [flow.originator, flow.responder] {
-            remove(&mut self.flows_at, &end, &uid);
+        for spot in spots_of_flow(flow) {
+            remove(&mut self.flows_at, &spot, &(flow.first_at, uid));
         }
     }
 
     fn forget_first_report(&mut self) {
-        if let Some((_, n, told)) = self.reports.pop_first()
-            && let Some(end) = named_end(&told.report)
-        {
-            remove(&mut self.reports_at, &end, &n);
+        if let Some((_, n, told)) = self.reports.pop_first() {
+            self.forget_spots(n, &told);
+        }
+    }
+
+    fn forget_spots(&mut self, n: u64, told: &Told) {
+        for spot in &told.spots {
+            remove(&mut self.reports_at, spot, &n);
         }
     }
 
@@ -178,9 +188,12 @@ impl Join {
     }
 
     fn keep(&mut self, limits: &Limits, report: &Report, told: &FlowReport) -> Vec<Uid> {
-        let Some(end) = named_end(told) else {
+        let agent = self.agents.get(&report.agent);
+        let addrs = agent.into_iter().flat_map(Agent::addrs);
+        let spots = spots_of_report(told, addrs);
+        if spots.is_empty() {
             return Vec::new();
-        };
+        }
         let max = limits.reports_max.max(1);
         while self.reports.len() >= max {
             self.forget_first_report();
@@ -192,35 +205,49 @@ impl Join {
             window: report.window,
             method: report.method,
             report: told.clone(),
+            spots,
         };
         self.learn_clock(&kept);
-        let about: Vec<Uid> = self
-            .flows_of(end)
+        let about: BTreeSet<Uid> = self
+            .flows_of(&kept)
             .filter(|seen| self.candidate(seen, &kept).is_some())
             .map(|seen| seen.flow.uid)
             .collect();
+        for spot in &kept.spots {
+            let here = self.reports_at.entry(*spot).or_default();
+            here.insert(n);
+            if here.len() > HERE_MAX
+                && let Some(oldest) = here.pop_first()
+                && let Some(told) = self.reports.remove(&oldest)
+            {
+                self.forget_spots(oldest, &told);
+            }
+        }
         self.reports.insert(n, report.received_at, kept, max);
-        self.reports_at.entry(end).or_default().insert(n);
-        about
+        about.into_iter().collect()
     }
 
-    fn flows_of(&self, end: Endpoint) -> impl Iterator<Item = &Seen> {
-        let uids = self.flows_at.get(&end).into_iter().flatten();
-        uids.filter_map(|uid| self.flows.get(uid))
+    /// The flows that a report could be about, the newest of each spot first.
+    fn flows_of<'a>(&'a self, told: &'a Told) -> impl Iterator<Item = &'a Seen> {
+        told.spots.iter().flat_map(|spot| {
+            let flows = self.flows_at.get(spot).into_iter().flatten();
+            let newest = flows.rev().take(NEWEST_MAX);
+            newest.filter_map(|(_, uid)| self.flows.get(uid))
+        })
     }
 
     /// A report that names one flow and no other, exactly, tells the agent's clock.
     fn learn_clock(&mut self, told: &Told) {
         let opened = told.report.activity == FlowActivity::Open && told.method == Method::Event;
-        let Some(end) = named_end(&told.report).filter(|_| opened) else {
+        if !opened {
             return;
-        };
+        }
         let alike = |seen: &&Seen| {
             let apart = (told.window.from - seen.flow.first_at).as_nanos();
             key_of(&seen.flow, &told.report) == Some((Key::Tuple, Side::Originator))
                 && apart.saturating_abs() <= CLOCK_UNKNOWN.as_nanos()
         };
-        let alike: Vec<_> = self.flows_of(end).filter(alike).take(2).collect();
+        let alike: Vec<_> = self.flows_of(told).filter(alike).take(2).collect();
         let &[seen] = alike.as_slice() else {
             return;
         };
@@ -240,8 +267,8 @@ impl Join {
             last_at: at,
         });
         let mut told: BTreeSet<u64> = BTreeSet::new();
-        for end in [flow.originator, flow.responder] {
-            told.extend(self.reports_at.get(&end).into_iter().flatten());
+        for spot in spots_of_flow(flow) {
+            told.extend(self.reports_at.get(&spot).into_iter().flatten());
         }
         let told = told.iter().filter_map(|n| self.reports.get(n));
         let candidates: Vec<_> = told
@@ -326,11 +353,8 @@ impl Join {
         let moment = told.window.from + back;
         let apart = |flow: &FlowId| (moment - flow.first_at).as_nanos().saturating_abs();
         let own = apart(&seen.flow);
-        let Some(end) = named_end(&told.report) else {
-            return false;
-        };
         told.report.activity == FlowActivity::Open
-            && self.flows_of(end).any(|other| {
+            && self.flows_of(told).any(|other| {
                 other.flow.uid != seen.flow.uid
                     && key_of(&other.flow, &told.report).is_some_and(|(key, _)| key == Key::Tuple)
                     && apart(&other.flow) < own

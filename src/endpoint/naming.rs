@@ -4,14 +4,47 @@ use super::attribution::Key;
 use super::report::{Direction, FlowReport, Place};
 use crate::net::{Endpoint, Side, Transport};
 use crate::observe::FlowId;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
 
-/// The end by which a report is found: the other one, or its own where that is all it knows.
-pub fn named_end(report: &FlowReport) -> Option<Endpoint> {
+/// Where flows and reports meet: what both of them name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Spot {
+    /// Both ends, the lesser first.
+    Pair(Endpoint, Endpoint),
+    /// A host, and what it talks to.
+    Peer(IpAddr, Endpoint),
+    /// One end of datagrams.
+    Own(Endpoint),
+}
+
+/// Every spot of a flow.
+pub fn spots_of_flow(flow: &FlowId) -> impl Iterator<Item = Spot> {
+    let (a, b) = (flow.originator, flow.responder);
+    let own = (flow.transport == Transport::Udp).then_some([Spot::Own(a), Spot::Own(b)]);
+    [
+        Spot::Pair(a.min(b), a.max(b)),
+        Spot::Peer(a.addr, b),
+        Spot::Peer(b.addr, a),
+    ]
+    .into_iter()
+    .chain(own.into_iter().flatten())
+}
+
+/// The spots of a report whose agent's host has these addresses: one, or where it names no address
+/// of its own one for each.
+pub fn spots_of_report(report: &FlowReport, addrs: impl Iterator<Item = IpAddr>) -> Vec<Spot> {
     let whole = |place: Place| {
         let (addr, port) = (place.addr?, place.port?);
         Some(Endpoint { addr, port })
     };
-    whole(report.remote).or_else(|| whole(report.local))
+    match (whole(report.local), whole(report.remote), report.local.addr) {
+        (Some(a), Some(b), _) => vec![Spot::Pair(a.min(b), a.max(b))],
+        (None, Some(peer), Some(addr)) => vec![Spot::Peer(addr, peer)],
+        (None, Some(peer), None) => addrs.map(|addr| Spot::Peer(addr, peer)).collect(),
+        (Some(own), None, _) => vec![Spot::Own(own)],
+        (None, None, _) => Vec::new(),
+    }
 }
 
 /// One end of a flow.

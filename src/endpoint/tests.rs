@@ -397,3 +397,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn an_agent_that_repeats_itself_costs_no_more_than_one_that_does_not() {
+    let seen = flow(1, HOST, 50_000, 900_000);
+    let mut reports: Vec<Report> = (0..5000)
+        .map(|n| connect(HOST, 50_000, n, process(7, "/usr/bin/curl")))
+        .collect();
+    reports.push(connect(HOST, 50_000, 900_010, process(8, "/usr/bin/ssh")));
+    let join = site(&[seen], &reports);
+    let found = join.attribution(&seen, at(901_000), LAG);
+    assert_eq!(found.process.and_then(|process| process.pid), Some(8));
+    assert!(
+        postcard::to_stdvec(&join).unwrap().len() < 40_000,
+        "old ones are forgotten"
+    );
+}
