@@ -367,7 +367,8 @@ proptest! {
             let seen = flow(n as u64, HOST, 50_000 + port, moment);
             flows.push((seen, program));
             let path = format!("/bin/program-{program}");
-            let mut report = connect(HOST, 50_000 + port, moment + offset + delay, process(program, &path));
+            let (process, told_at) = (process(program, &path), moment + offset + delay);
+            let mut report = connect(HOST, 50_000 + port, told_at, process);
             report.received_at = at(moment + delay + i64::from(fate) * 1000);
             if partial {
                 flow_of(&mut report).local.port = None;
