@@ -76,13 +76,11 @@ fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
     for damage in &replayed.damaged {
         eprintln!("tapir: {damage}");
     }
-    for fault in &read.faults {
-        eprintln!("tapir: {fault}");
-    }
-    let untold = read.refused.saturating_sub(read.faults.len() as u64);
-    if untold > 0 {
-        eprintln!("tapir: and {untold} more lines of reports that cannot be read");
-    }
+    tell_faults(
+        &read.faults,
+        read.refused,
+        "lines of reports that cannot be read",
+    );
     let took = started.elapsed();
     let summary = Summary::new(&replayed.outcome, replayed.filtered, took, &replay.log_dir);
     tell(&summary, args.json_summary, &replayed.outcome.told.alerts)?;
@@ -102,13 +100,7 @@ fn replay_logs(args: ReplayArgs, settings: &Settings) -> anyhow::Result<ExitCode
     let started = Instant::now();
     let read = from_logs.run(settings)?;
     let faults = &read.faults;
-    for fault in &faults.told {
-        eprintln!("tapir: {fault}");
-    }
-    let untold = faults.count.saturating_sub(faults.told.len() as u64);
-    if untold > 0 {
-        eprintln!("tapir: and {untold} more of the kind");
-    }
+    tell_faults(&faults.told, faults.count, "of the kind");
     let took = started.elapsed();
     let summary = from_logs::Summary::new(&read, took, &from_logs.log_dir);
     tell(&summary, args.json_summary, &read.told.alerts)?;
@@ -116,6 +108,18 @@ fn replay_logs(args: ReplayArgs, settings: &Settings) -> anyhow::Result<ExitCode
         true => ExitCode::from(3),
         false => ExitCode::SUCCESS,
     })
+}
+
+/// Says what is wrong with inputs: those faults that are told one by one, and how many more of
+/// `count` there are.
+fn tell_faults(told: &[impl Display], count: u64, what: &str) {
+    for fault in told {
+        eprintln!("tapir: {fault}");
+    }
+    let untold = count.saturating_sub(told.len() as u64);
+    if untold > 0 {
+        eprintln!("tapir: and {untold} more {what}");
+    }
 }
 
 /// Prints the closing table and the alerts, or the table as JSON.

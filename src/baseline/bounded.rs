@@ -8,7 +8,7 @@ use crate::time::Timestamp;
 use foldhash::quality::RandomState;
 use hashbrown::HashMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::Hash;
 
 /// What a table is keyed by.
@@ -70,9 +70,7 @@ impl<K: Key, V> Bounded<K, V> {
             entry.value = value;
             return self.rank(&key, moment);
         }
-        while self.entries.len() >= max.max(1) && self.pop_first().is_some() {
-            self.evicted = self.evicted.saturating_add(1);
-        }
+        while self.evict_for_one(max).is_some() {}
         self.order.insert((moment, key.clone()));
         let entry = Entry {
             moment,
@@ -113,11 +111,27 @@ impl<K: Key, V> Bounded<K, V> {
         Some(entry.value)
     }
 
+    /// Sends the entry with the earliest moment away where `max` entries leave no room for another
+    /// one: for owners that keep something beside the table.
+    pub fn evict_for_one(&mut self, max: usize) -> Option<(K, V)> {
+        if self.entries.len() < max.max(1) {
+            return None;
+        }
+        let (_, key, value) = self.pop_first()?;
+        self.evicted = self.evicted.saturating_add(1);
+        Some((key, value))
+    }
+
     /// Drops every entry ranked before `moment`; what has expired is not counted as evicted.
     pub fn expire(&mut self, moment: Timestamp) {
-        while self.first_moment().is_some_and(|first| first < moment) {
-            self.pop_first();
-        }
+        while self.pop_before(moment).is_some() {}
+    }
+
+    /// Takes out the entry with the earliest moment, where that is before `moment`.
+    pub fn pop_before(&mut self, moment: Timestamp) -> Option<(K, V)> {
+        let before = self.first_moment().is_some_and(|first| first < moment);
+        let (_, key, value) = before.then(|| self.pop_first())??;
+        Some((key, value))
     }
 
     /// The moment of the entry that leaves first.
@@ -194,6 +208,28 @@ impl<K: Key, V> Bounded<K, V> {
         entries.sort_by_key(|(moment, key, _)| (*moment, *key));
         entries
     }
+}
+
+/// Keeps the `max` largest entries of a map, of equal ones those with the largest keys; how many
+/// had to leave.
+pub fn keep_largest<K: Ord + Clone, V, S: Ord>(
+    entries: &mut BTreeMap<K, V>,
+    max: usize,
+    size: impl Fn(&V) -> S,
+) -> u64 {
+    let surplus = entries.len().saturating_sub(max.max(1));
+    if surplus == 0 {
+        return 0;
+    }
+    let ranked = entries
+        .iter()
+        .map(|(key, value)| (size(value), key.clone()));
+    let mut ranked: Vec<_> = ranked.collect();
+    ranked.sort();
+    for (_, key) in ranked.into_iter().take(surplus) {
+        entries.remove(&key);
+    }
+    surplus as u64
 }
 
 impl<K: Key, V: PartialEq> PartialEq for Bounded<K, V> {

@@ -5,6 +5,7 @@
 //! by 46,341/65,536, which is 2^(−1/2) to five digits, in integers and rounded down. One [`Week`]
 //! holds at most 168 cells of 4 bytes, one [`Rhythm`] 168 of 16.
 
+use super::bounded::keep_largest;
 use super::maturity::{Baseline, Maturity};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -279,17 +280,8 @@ impl Rhythms {
         for (key, rhythm) in std::mem::take(&mut self.open) {
             self.closed.entry(key).or_default().merge(rhythm);
         }
-        let surplus = self.closed.len().saturating_sub(max.max(1));
-        if surplus == 0 {
-            return;
-        }
-        let ranked = self.closed.iter();
-        let mut ranked: Vec<_> = ranked.map(|(k, r)| (r.events(), k.clone())).collect();
-        ranked.sort();
-        for (_, key) in ranked.into_iter().take(surplus) {
-            self.closed.remove(&key);
-            self.refused = self.refused.saturating_add(1);
-        }
+        let left = keep_largest(&mut self.closed, max, Rhythm::events);
+        self.refused = self.refused.saturating_add(left);
     }
 
     /// Rhythms, or events of one, that the bound had no room for.

@@ -4,6 +4,7 @@
 //! closed epoch; counts halve every fourteen days of capture time. Bounded by `max` histograms of
 //! at most 2.5 kB.
 
+use super::bounded::keep_largest;
 use hdrhistogram::Histogram;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
@@ -120,17 +121,8 @@ impl Volumes {
             debug_assert!(added.is_ok(), "both histograms have the same bounds");
         }
         self.closed.retain(|_, uploads| !uploads.0.is_empty());
-        let surplus = self.closed.len().saturating_sub(max.max(1));
-        let mut ranked: Vec<_> = self
-            .closed
-            .iter()
-            .map(|(k, u)| (u.0.len(), k.clone()))
-            .collect();
-        ranked.sort();
-        for (_, key) in ranked.into_iter().take(surplus) {
-            self.closed.remove(&key);
-            self.refused = self.refused.saturating_add(1);
-        }
+        let left = keep_largest(&mut self.closed, max, |uploads| uploads.0.len());
+        self.refused = self.refused.saturating_add(left);
     }
 
     /// Histograms, or flows of one, that the bound had no room for.

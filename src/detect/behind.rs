@@ -87,13 +87,13 @@ const DROPS: [&str; 7] = [
 const YOUNG: Span = Span::from_secs(600);
 
 /// Adds what the process behind the flow tells.
-pub fn add(scene: &Scene<'_>, finding: &mut Finding, attribution: &Attribution, began: Timestamp) {
+pub fn add(scene: &Scene<'_>, finding: &mut Finding, attribution: &Attribution) {
     let named = attribution
         .process
         .as_ref()
         .filter(|_| attribution.is_named());
     if let Some(process) = named {
-        let items = items(scene, finding.analytic, process, began);
+        let items = items(scene, finding.analytic, process);
         let speaks = items.iter().any(|item| item.bits > Bits::ZERO);
         let all: Vec<Item> = finding.evidence.items().cloned().chain(items).collect();
         if let Some(evidence) = Evidence::weigh(all) {
@@ -126,12 +126,12 @@ fn lower(tier: Tier) -> Tier {
     }
 }
 
-fn items(scene: &Scene<'_>, analytic: Analytic, process: &Process, began: Timestamp) -> Vec<Item> {
+fn items(scene: &Scene<'_>, analytic: Analytic, process: &Process) -> Vec<Item> {
     [
         signature(process),
         unusual_path(process),
         parent(scene, analytic, process),
-        young(process, began),
+        young(process, scene.flow.first_at),
         other_client(process, scene.called.class),
     ]
     .into_iter()

@@ -65,6 +65,8 @@ pub struct Evictions {
     /// Exchanges of keys that came too seldom to push out another.
     pub calls_refused: u64,
     pub uploads: u64,
+    /// Of endpoint agents, their reports, and the flows that wait for one.
+    pub endpoint: u64,
     pub marks: u64,
     pub volumes: u64,
     pub alerts: u64,
@@ -192,6 +194,7 @@ impl Engine {
                 .saturating_add(self.expectations.evicted()),
             calls_refused: self.calls.refused().saturating_add(self.habits.refused()),
             uploads: self.uploads.evicted(),
+            endpoint: self.attributing.join.evicted(),
             marks: self.site.marks_evicted(),
             volumes: self.site.volumes_refused(),
             alerts: self.alerts.evicted(),

@@ -13,13 +13,13 @@ use crate::net::Uid;
 use crate::observe::FlowId;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Alerts whose flow may still be attributed, or otherwise than before.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     alerts: Bounded<AlertKey, KeptAlert>,
-    by_flow: BTreeMap<Uid, AlertKey>,
+    by_flow: BTreeMap<Uid, BTreeSet<AlertKey>>,
 }
 
 /// What it takes to raise an alert again.
@@ -64,40 +64,42 @@ struct KeptItem {
 impl Kept {
     /// Keeps what an alert was made of, until `max` others came.
     pub fn keep(&mut self, key: AlertKey, at: Timestamp, alert: KeptAlert, max: usize) {
-        self.forget(&key);
-        while self.alerts.len() >= max.max(1) {
-            let Some((_, oldest, _)) = self.alerts.pop_first() else {
-                break;
-            };
-            self.by_flow.retain(|_, known| *known != oldest);
+        if let Some(known) = self.alerts.remove(&key) {
+            self.forget(&key, &known);
         }
-        self.by_flow.insert(alert.flow.uid, key.clone());
+        while let Some((key, oldest)) = self.alerts.evict_for_one(max) {
+            self.forget(&key, &oldest);
+        }
+        let of_flow = self.by_flow.entry(alert.flow.uid).or_default();
+        of_flow.insert(key.clone());
         self.alerts.insert(key, at, alert, max);
-    }
-
-    fn forget(&mut self, key: &AlertKey) {
-        if let Some(known) = self.alerts.remove(key) {
-            self.by_flow.remove(&known.flow.uid);
-        }
     }
 
     /// Forgets alerts that were raised before `moment`.
     pub fn expire(&mut self, moment: Timestamp) {
-        while self
-            .alerts
-            .first_moment()
-            .is_some_and(|first| first < moment)
-        {
-            if let Some((_, _, alert)) = self.alerts.pop_first() {
+        while let Some((key, alert)) = self.alerts.pop_before(moment) {
+            self.forget(&key, &alert);
+        }
+    }
+
+    fn forget(&mut self, key: &AlertKey, alert: &KeptAlert) {
+        if let Some(of_flow) = self.by_flow.get_mut(&alert.flow.uid) {
+            of_flow.remove(key);
+            if of_flow.is_empty() {
                 self.by_flow.remove(&alert.flow.uid);
             }
         }
     }
 
-    /// The alert that the flow completed.
-    pub fn of_flow(&self, uid: Uid) -> Option<(&AlertKey, &KeptAlert)> {
-        let key = self.by_flow.get(&uid)?;
-        Some((key, self.alerts.get(key)?))
+    /// The alerts that the flow completed.
+    pub fn of_flow(&self, uid: Uid) -> Vec<AlertKey> {
+        let keys = self.by_flow.get(&uid).into_iter().flatten();
+        keys.cloned().collect()
+    }
+
+    /// What the alert was made of.
+    pub fn get(&self, key: &AlertKey) -> Option<&KeptAlert> {
+        self.alerts.get(key)
     }
 }
 

@@ -8,7 +8,7 @@ use super::attribution::{Attribution, Candidate, Key, Status, weigh};
 use super::naming::{Spot, end_of, key_of, spots_of_flow, spots_of_report};
 use super::processes::Processes;
 use super::report::{Deed, FlowActivity, FlowReport, Method, Report, Window};
-use super::tenancy::{Agent, Claim};
+use super::tenancy::Agent;
 use crate::baseline::Bounded;
 use crate::limits::Limits;
 use crate::net::{Side, Transport, Uid};
@@ -46,16 +46,7 @@ pub struct Join {
     /// Reports by what they name, oldest first.
     reports_at: BTreeMap<Spot, BTreeSet<u64>>,
     reports_n: u64,
-    /// What is counted.
-    pub tally: Tally,
-}
-
-/// What became of reports.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tally {
-    /// Reports taken.
-    pub reports: u64,
-    /// Those that speak for an address which is not their host's.
+    /// Reports that speak for an address which is not their host's.
     pub foreign: u64,
 }
 
@@ -86,12 +77,9 @@ impl Join {
             seen.last_at = seen.last_at.max(at);
             return;
         }
-        let max = limits.attributed_flows_max.max(1);
-        while self.flows.len() >= max {
-            let Some((_, uid, seen)) = self.flows.pop_first() else {
-                break;
-            };
-            self.forget_flow(uid, &seen.flow);
+        let max = limits.attributed_flows_max;
+        while let Some((_, seen)) = self.flows.evict_for_one(max) {
+            self.forget_flow(&seen.flow);
         }
         let (flow, last_at) = (*flow, at);
         self.flows.insert(flow.uid, at, Seen { flow, last_at }, max);
@@ -103,37 +91,21 @@ impl Join {
 
     /// Forgets flows that were seen first before `moment`.
     pub fn expire(&mut self, moment: Timestamp) {
-        while self
-            .flows
-            .first_moment()
-            .is_some_and(|first| first < moment)
-        {
-            if let Some((_, uid, seen)) = self.flows.pop_first() {
-                self.forget_flow(uid, &seen.flow);
-            }
+        while let Some((_, seen)) = self.flows.pop_before(moment) {
+            self.forget_flow(&seen.flow);
         }
-        while self
-            .reports
-            .first_moment()
-            .is_some_and(|first| first < moment)
-        {
-            self.forget_first_report();
+        while let Some((n, told)) = self.reports.pop_before(moment) {
+            self.forget_report(n, &told);
         }
     }
 
-    fn forget_flow(&mut self, uid: Uid, flow: &FlowId) {
+    fn forget_flow(&mut self, flow: &FlowId) {
         for spot in spots_of_flow(flow) {
-            remove(&mut self.flows_at, &spot, &(flow.first_at, uid));
+            remove(&mut self.flows_at, &spot, &(flow.first_at, flow.uid));
         }
     }
 
-    fn forget_first_report(&mut self) {
-        if let Some((_, n, told)) = self.reports.pop_first() {
-            self.forget_spots(n, &told);
-        }
-    }
-
-    fn forget_spots(&mut self, n: u64, told: &Told) {
+    fn forget_report(&mut self, n: u64, told: &Told) {
         for spot in &told.spots {
             remove(&mut self.reports_at, spot, &n);
         }
@@ -141,15 +113,20 @@ impl Join {
 
     /// Takes a report; the flows that it could be about.
     pub fn handle_report(&mut self, limits: &Limits, report: &Report) -> Vec<Uid> {
-        self.tally.reports = self.tally.reports.saturating_add(1);
         let (name, received_at) = (&report.agent, report.received_at);
+        if self.agents.get(name).is_none() {
+            while let Some((gone, agent)) = self.agents.evict_for_one(limits.agents_max) {
+                for addr in agent.addrs() {
+                    remove(&mut self.claimed, &addr, &gone);
+                }
+            }
+        }
         let agent = self
             .agents
             .touch(name, received_at, limits.agents_max, Agent::default);
         let Some(agent) = agent else {
             return Vec::new();
         };
-        agent.heard_at = agent.heard_at.max(received_at);
         let moment = report.window.to;
         let mut learn = |activity, process| {
             let max = limits.processes_max;
@@ -178,8 +155,8 @@ impl Join {
                     if agent.handle_local(addr, received_at) {
                         self.claimed.entry(addr).or_default().insert(name.clone());
                     }
-                    if agent.claim(addr, received_at) == Claim::Foreign {
-                        self.tally.foreign = self.tally.foreign.saturating_add(1);
+                    if agent.is_foreign(addr, received_at) {
+                        self.foreign = self.foreign.saturating_add(1);
                     }
                 }
                 self.keep(limits, report, told)
@@ -194,9 +171,9 @@ impl Join {
         if spots.is_empty() {
             return Vec::new();
         }
-        let max = limits.reports_max.max(1);
-        while self.reports.len() >= max {
-            self.forget_first_report();
+        let max = limits.reports_max;
+        while let Some((n, told)) = self.reports.evict_for_one(max) {
+            self.forget_report(n, &told);
         }
         let n = self.reports_n;
         self.reports_n += 1;
@@ -220,7 +197,7 @@ impl Join {
                 && let Some(oldest) = here.pop_first()
                 && let Some(told) = self.reports.remove(&oldest)
             {
-                self.forget_spots(oldest, &told);
+                self.forget_report(oldest, &told);
             }
         }
         self.reports.insert(n, report.received_at, kept, max);
@@ -293,9 +270,15 @@ impl Join {
         agents.any(|agent| agent.has(addr, at))
     }
 
-    /// Whether any agent was heard.
-    pub fn is_empty(&self) -> bool {
-        self.agents.is_empty()
+    /// Agents, flows, reports and process numbers that had to leave for others.
+    pub fn evicted(&self) -> u64 {
+        let tables = [
+            self.agents.evicted(),
+            self.flows.evicted(),
+            self.reports.evicted(),
+            self.processes.evicted(),
+        ];
+        tables.into_iter().fold(0, u64::saturating_add)
     }
 
     /// The report as what could be about the flow.
@@ -343,7 +326,7 @@ impl Join {
                 .processes
                 .complete(&told.agent, &report.process, told.window.to),
             delta: from - flow.first_at,
-            foreign: agent.claim(host, flow.first_at) == Claim::Foreign,
+            foreign: agent.is_foreign(host, flow.first_at),
             clock_known,
         })
     }
@@ -359,11 +342,6 @@ impl Join {
                     && key_of(&other.flow, &told.report).is_some_and(|(key, _)| key == Key::Tuple)
                     && apart(&other.flow) < own
             })
-    }
-
-    /// Agents, flows, reports and process numbers that had to leave for others.
-    pub fn evicted(&self) -> u64 {
-        self.agents.evicted() + self.processes.evicted()
     }
 }
 

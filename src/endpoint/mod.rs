@@ -13,7 +13,7 @@ pub mod report;
 mod tenancy;
 
 pub use attribution::{Attribution, Status};
-pub use join::{Join, Tally};
+pub use join::Join;
 
 #[cfg(test)]
 mod tests;

@@ -24,10 +24,6 @@ pub struct Agent {
     has_inventory: bool,
     /// How far its clock is off.
     pub clock: Clock,
-    /// Its host's name.
-    pub hostname: Option<Box<str>>,
-    /// When it was heard last.
-    pub heard_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,24 +32,9 @@ struct Held {
     to: Option<Timestamp>,
 }
 
-/// What an agent may say of an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Claim {
-    /// It is its host's, by an inventory.
-    Own,
-    /// It says so in passing, and no inventory denies it.
-    Likely,
-    /// Its inventory does not name the address.
-    Foreign,
-}
-
 impl Agent {
-    /// Takes what the agent says of its host; true where that is new.
-    pub fn handle_inventory(&mut self, inventory: &Inventory, received_at: Timestamp) -> bool {
-        if inventory.hostname.is_some() {
-            self.hostname.clone_from(&inventory.hostname);
-        }
-        let mut new = false;
+    /// Takes what the agent says of its host.
+    pub fn handle_inventory(&mut self, inventory: &Inventory, received_at: Timestamp) {
         if inventory.whole {
             self.has_inventory = true;
             for (addr, held) in &mut self.addrs {
@@ -63,12 +44,11 @@ impl Agent {
             }
         }
         for addr in inventory.addrs.iter().filter(|addr| !addr.is_loopback()) {
-            new |= self.hold(*addr, received_at);
+            self.hold(*addr, received_at);
         }
-        new
     }
 
-    /// The agent used `addr` as its host's in a report.
+    /// The agent used `addr` as its host's in a report; whether that is new.
     pub fn handle_local(&mut self, addr: IpAddr, received_at: Timestamp) -> bool {
         !self.has_inventory && !addr.is_loopback() && self.hold(addr, received_at)
     }
@@ -82,15 +62,10 @@ impl Agent {
         }
     }
 
-    /// Whether the agent may speak of `addr` at `at`. What an inventory names was there before it
-    /// was told.
-    pub fn claim(&self, addr: IpAddr, at: Timestamp) -> Claim {
-        let holds = |held: &&Held| held.to.is_none_or(|to| at <= to);
-        match (self.addrs.get(&addr).filter(holds), self.has_inventory) {
-            (Some(_), true) => Claim::Own,
-            (Some(_), false) | (None, false) => Claim::Likely,
-            (None, true) => Claim::Foreign,
-        }
+    /// Whether the agent's inventory denies that its host has `addr` at `at`. What an inventory
+    /// names was there before it was told.
+    pub fn is_foreign(&self, addr: IpAddr, at: Timestamp) -> bool {
+        self.has_inventory && !self.has(addr, at)
     }
 
     /// Whether it is known to have `addr` at `at`.

@@ -238,7 +238,7 @@ fn nobody_speaks_for_an_address_that_is_not_his() {
     let join = site(&[flow], &lies);
     let found = join.attribution(&flow, at(2000), LAG);
     assert_eq!((found.status, found.process), (Status::Conflict, None));
-    assert_eq!(join.tally.foreign, 1);
+    assert_eq!(join.foreign, 1);
     let both = [
         inventory("laptop", &[OTHER]),
         inventory("server", &[HOST]),

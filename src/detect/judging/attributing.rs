@@ -5,11 +5,11 @@ use crate::baseline::Bounded;
 use crate::detect::Alert;
 use crate::detect::alert::Occasion;
 use crate::detect::behind;
-use crate::detect::called::Called;
 use crate::detect::engine::{Engine, Now};
+use crate::detect::evidence::Tier;
 use crate::detect::finding::{Finding, Scene};
 use crate::detect::kept::KeptAlert;
-use crate::detect::registry::AlertKey;
+use crate::detect::registry::{AlertKey, Identity, Registry};
 use crate::detect::settings::Settings;
 use crate::detect::{allow, identity};
 use crate::endpoint::report::Report;
@@ -108,20 +108,21 @@ impl Engine {
         let at = report.received_at;
         for uid in self.attributing.join.handle_report(limits, report) {
             self.attributing.tell_again(limits, uid, at);
-            alerts.extend(self.amend(settings, limits, uid, at));
+            for key in self.kept.of_flow(uid) {
+                alerts.extend(self.amend(settings, limits, key, at));
+            }
         }
     }
 
-    /// The alert of the flow `uid` anew, where another process is behind it than it said.
+    /// The alert anew, where another process is behind its flow than it said.
     fn amend(
         &mut self,
         settings: &Settings,
         limits: &Limits,
-        uid: Uid,
+        key: AlertKey,
         at: Timestamp,
     ) -> Option<Alert> {
-        let (key, kept) = self.kept.of_flow(uid)?;
-        let (key, mut kept) = (key.clone(), kept.clone());
+        let mut kept = self.kept.get(&key)?.clone();
         let role = settings.role_of(kept.flow.originator.addr)?;
         let scene = Scene {
             settings,
@@ -136,18 +137,10 @@ impl Engine {
         if kept.said == now {
             return None;
         }
-        let mut finding = kept.finding()?;
-        behind::add(&scene, &mut finding, &attribution, kept.flow.first_at);
-        let checked = allow::check(&scene, &finding);
-        let suppressed = checked.suppressed_by.is_some();
-        let identity = self.alerts.amend(&key, finding.tier, suppressed)?;
-        let occasion = Occasion {
-            identity,
-            baseline_hash: self.site.baseline_hash(),
-            checked,
-            attribution,
-        };
-        let alert = Alert::new(&scene, finding, occasion);
+        let finding = kept.finding()?;
+        let alert = self.tell(&scene, finding, attribution, |alerts, tier, suppressed| {
+            alerts.amend(&key, tier, suppressed)
+        })?;
         kept.said = now;
         self.kept.keep(key, at, kept, limits.alerts_max);
         Some(alert)
@@ -167,26 +160,38 @@ impl Engine {
         let attribution = lag.map_or(Attribution::without(Status::Unobservable), |lag| {
             self.attributing.join.attribution(now.flow, now.at, lag)
         });
-        let mut whole = finding.clone();
-        behind::add(scene, &mut whole, &attribution, now.flow.first_at);
-        let checked = allow::check(scene, &whole);
-        let suppressed = checked.suppressed_by.is_some();
-        let identity = self
-            .alerts
-            .raise(key.clone(), now.at, whole.tier, suppressed, max)?;
-        if lag.is_some() {
-            let called: Called = scene.called.clone();
-            let kept = KeptAlert::new(*now.flow, called, &finding, said(&attribution));
+        let kept = lag.map(|_| {
+            let called = scene.called.clone();
+            KeptAlert::new(*now.flow, called, &finding, said(&attribution))
+        });
+        let alert = self.tell(scene, finding, attribution, |alerts, tier, suppressed| {
+            alerts.raise(key.clone(), now.at, tier, suppressed, max)
+        })?;
+        if let Some(kept) = kept {
             self.kept
                 .expire(now.at + Span::from_nanos(-LATEST.as_nanos()));
             self.kept.keep(key, now.at, kept, max);
         }
+        Some(alert)
+    }
+
+    /// The alert of a finding with the process behind it, where `identify` says that it is due.
+    fn tell(
+        &mut self,
+        scene: &Scene<'_>,
+        mut finding: Finding,
+        attribution: Attribution,
+        identify: impl FnOnce(&mut Registry, Tier, bool) -> Option<Identity>,
+    ) -> Option<Alert> {
+        behind::add(scene, &mut finding, &attribution);
+        let checked = allow::check(scene, &finding);
+        let suppressed = checked.suppressed_by.is_some();
         let occasion = Occasion {
-            identity,
+            identity: identify(&mut self.alerts, finding.tier, suppressed)?,
             baseline_hash: self.site.baseline_hash(),
             checked,
             attribution,
         };
-        Some(Alert::new(scene, whole, occasion))
+        Some(Alert::new(scene, finding, occasion))
     }
 }
