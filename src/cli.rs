@@ -23,6 +23,8 @@ pub enum Command {
     Run(RunArgs),
     /// Write a labelled capture that an analytic must, or must not, alert on
     Scenario(Box<ScenarioArgs>),
+    /// List, enrol and revoke the endpoint agents that may deliver to this sensor
+    Agents(AgentsArgs),
     /// Tell which process of this host has which flow, one JSON object a line (Linux)
     Agent(AgentArgs),
     /// Say whether a configuration file is sound
@@ -93,6 +95,10 @@ pub struct RunArgs {
     /// The interface to watch
     #[arg(short, long, value_name = "IF")]
     pub interface: String,
+    /// Follow this file that an endpoint agent writes, or the files in this folder; may be given
+    /// again
+    #[arg(long, value_name = "PATH")]
+    pub reports: Vec<PathBuf>,
     /// What replay and run share.
     #[command(flatten)]
     pub common: Common,
@@ -215,12 +221,78 @@ pub struct ScenarioArgs {
     pub duplicate: bool,
 }
 
+/// `tapir agents`.
+#[derive(Debug, Args)]
+pub struct AgentsArgs {
+    /// The folder of certificates and the list: intake.dir of the sensor
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/tapir/intake")]
+    pub dir: PathBuf,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AgentsCommand,
+}
+
+/// The ways to change who may deliver.
+#[derive(Debug, Subcommand)]
+pub enum AgentsCommand {
+    /// Tell who is enrolled, what was heard of them, and what was refused
+    List,
+    /// Print what an agent shows the sensor: certificate, key and the sensor's authority, as PEM;
+    /// its previous one is no longer good
+    Enrol {
+        /// The host's name, as alerts are to have it
+        name: String,
+        /// It delivers for the hosts that its lines name, as a collector does
+        #[arg(long)]
+        relay: bool,
+        /// Print a token instead, for who cannot show a certificate
+        #[arg(long)]
+        token: bool,
+        /// How long the certificate holds
+        #[arg(long, value_name = "DAYS", default_value_t = 825)]
+        days: u64,
+    },
+    /// Print a new secret with which osquery enrols; the group's previous one is no longer good
+    Secret {
+        /// The group of hosts
+        #[arg(default_value = "default")]
+        group: String,
+    },
+    /// Print the certificate by which agents know the sensor, as PEM
+    Authority,
+    /// An agent may deliver no more
+    Revoke {
+        /// Its name
+        name: String,
+    },
+    /// Take an agent off the list, so that it may enrol again
+    Remove {
+        /// Its name
+        name: String,
+    },
+}
+
 /// `tapir agent`.
 #[derive(Debug, Args)]
 pub struct AgentArgs {
     /// The file to whose end lines are written, opened anew on SIGHUP; "-" is standard output
     #[arg(long, value_name = "FILE", default_value = "-")]
     pub output: PathBuf,
+    /// Deliver the lines to the sensor at this address instead (https://NAME:PORT); what it does
+    /// not take waits
+    #[arg(
+        long,
+        value_name = "URL",
+        requires = "identity",
+        conflicts_with = "output"
+    )]
+    pub sensor: Option<String>,
+    /// What `tapir agents enrol` printed on the sensor
+    #[arg(long, value_name = "FILE.pem", requires = "sensor")]
+    pub identity: Option<PathBuf>,
+    /// The folder where lines wait for the sensor
+    #[arg(long, value_name = "DIR", default_value = "/var/spool/tapir-agent")]
+    pub spool: PathBuf,
     /// Between two looks at the sockets while nothing happens, in seconds, 0.02 to 60; while
     /// something does, looks are 20 ms apart
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = interval)]

@@ -17,6 +17,7 @@
 //! | [`observe`] | all of these | observations: owned, small, in one order |
 //! | [`host`] | observations | who a host is over time, and what |
 //! | [`endpoint`] | lines of agents | which process has which flow |
+//! | [`intake`] | agents on the network | lines in a journal, and their reports |
 //! | [`detect`] | observations | evidence in bits, alerts |
 //! | [`record`] | observations and alerts | rows |
 //! | [`sink`] | rows | log files |
@@ -24,11 +25,11 @@
 //! | [`zeeklogs`] | Zeek's logs, in place of packets | observations |
 //! | [`agent`] | a host's sockets and processes | lines that name processes behind flows |
 //!
-//! The core (everything but [`agent`], [`capture`], [`zeeklogs`], [`sink`], [`store`], [`run`],
-//! [`config`] and [`cli`]) is one function of frames, ticks, settings and the state it began with.
-//! [`sensor::Sensor`] is that function on one thread; [`run`] also runs it on several. What happens
-//! to a flow happens in one of 64 shards; what needs to see everything happens in one detector,
-//! which reads what spans hosts as of the last closed hour.
+//! The core (everything but [`agent`], [`capture`], [`intake`], [`zeeklogs`], [`sink`], [`store`],
+//! [`run`], [`config`] and [`cli`]) is one function of frames, ticks, reports, settings and the
+//! state it began with. [`sensor::Sensor`] is that function on one thread; [`run`] also runs it on
+//! several. What happens to a flow happens in one of 64 shards; what needs to see everything
+//! happens in one detector, which reads what spans hosts as of the last closed hour.
 //!
 //! # Invariants
 //!
@@ -57,6 +58,7 @@ pub mod fingerprint;
 pub mod flow;
 pub mod host;
 pub mod inspect;
+pub mod intake;
 pub mod limits;
 pub mod net;
 pub mod observe;

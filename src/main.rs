@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tapir::agent;
 use tapir::capture::CaptureError;
-use tapir::cli::{AgentArgs, Cli, Command, Common, ReplayArgs, RunArgs, ScenarioArgs};
+use tapir::cli::{AgentArgs, AgentsArgs, Cli, Command, Common, ReplayArgs, RunArgs, ScenarioArgs};
 use tapir::config;
 use tapir::detect::Alert;
 use tapir::run::from_logs::{self, FromLogs};
@@ -40,6 +40,7 @@ fn main() -> ExitCode {
         Command::Replay(args) => replay(args),
         Command::Run(args) => run(args),
         Command::Scenario(args) => scenario(&args),
+        Command::Agents(args) => agents(&args),
         Command::Agent(args) => agent(args),
         Command::CheckConfig { file } => config::File::load(&file)
             .and_then(config::File::resolve)
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
 }
 
 fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
-    let (mut settings, _) = settings(&args.common)?;
+    let Resolved { mut settings, .. } = resolve(&args.common)?;
     if !args.zeek_logs.is_empty() {
         return replay_logs(args, &settings);
     }
@@ -138,14 +139,24 @@ fn tell(summary: &(impl Serialize + Display), json: bool, alerts: &[Alert]) -> a
 }
 
 fn run(args: RunArgs) -> anyhow::Result<ExitCode> {
+    let Resolved {
+        mut settings,
+        state_dir,
+        intake,
+    } = resolve(&args.common)?;
+    let intake = (intake.listen.is_some() || !args.reports.is_empty()).then_some(intake);
+    if intake.is_some() {
+        settings.detect = settings.detect.with_reports(ATTRIBUTION_LAG);
+    }
     let live = tapir::run::live::Watch {
         interface: args.interface,
         log_dir: args.common.log_dir.clone(),
         format: args.common.format.into(),
         workers: workers(args.common.workers),
         filter: args.common.filter.clone(),
+        intake,
+        reports: args.reports,
     };
-    let (settings, state_dir) = settings(&args.common)?;
     let state = state(args.common.state.or(state_dir).as_deref(), &settings)?;
     let started = Instant::now();
     let watched = live.run(settings, state)?;
@@ -174,8 +185,21 @@ fn scenario(args: &ScenarioArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+fn agents(args: &AgentsArgs) -> anyhow::Result<ExitCode> {
+    print(&tapir::run::agents::run(args)?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn agent(args: AgentArgs) -> anyhow::Result<ExitCode> {
     let options = agent::Options {
+        sensor: args
+            .sensor
+            .zip(args.identity)
+            .map(|(url, identity)| agent::Sensor {
+                url,
+                identity,
+                spool: args.spool,
+            }),
         output: args.output,
         interval: Duration::from_secs_f64(args.interval),
         id: args.id,
@@ -205,17 +229,28 @@ fn state(dir: Option<&Path>, settings: &Settings) -> anyhow::Result<Option<State
     Ok(state)
 }
 
-/// The configuration, with what the command line says on top, and its folder for the state.
-fn settings(common: &Common) -> anyhow::Result<(Settings, Option<PathBuf>)> {
+/// The configuration, with what the command line says on top.
+struct Resolved {
+    settings: Settings,
+    state_dir: Option<PathBuf>,
+    intake: tapir::intake::Settings,
+}
+
+fn resolve(common: &Common) -> anyhow::Result<Resolved> {
     let file = match &common.config {
         Some(path) => config::File::load(path)?,
         None => config::File::default(),
     };
     let state_dir = file.sensor.state_dir.clone();
+    let intake = file.intake(&common.log_dir)?;
     let mut settings = file.resolve()?;
     settings.ignore_checksums |= common.ignore_checksums;
     settings.dedup = common.dedup.map_or(settings.dedup, Into::into);
-    Ok((settings, state_dir))
+    Ok(Resolved {
+        settings,
+        state_dir,
+        intake,
+    })
 }
 
 /// One thread reads and one judges; the other cores own flows.

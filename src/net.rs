@@ -41,6 +41,7 @@ impl Side {
 
 /// The transport of a flow as Zeek's `proto` column names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Transport {
     /// ICMP and ICMPv6.
     Icmp,

@@ -1,5 +1,5 @@
-//! From what happened to lines: one JSON object each, in Tapir's own format, to a file or to
-//! standard output.
+//! From what happened to lines: one JSON object each, in Tapir's own format, to a file, to standard
+//! output, or to the spool from which they are delivered.
 //!
 //! Decides nothing about what is told. Holds what one turn of the agent writes, at most
 //! [`HELD_BYTES`], until it is flushed.
@@ -32,7 +32,7 @@ pub(super) struct Teller {
 /// The lines of one agent.
 pub(super) struct Lines {
     out: BufWriter<Box<dyn Write>>,
-    /// None for standard output.
+    /// None where there is nothing to open anew.
     path: Option<PathBuf>,
     teller: Teller,
     written: u64,
@@ -45,12 +45,21 @@ impl Lines {
     /// A file that cannot be opened.
     pub fn open(path: &Path, teller: Teller) -> io::Result<Lines> {
         let path = (path != Path::new("-")).then(|| path.to_owned());
+        let out = open(path.as_deref())?;
         Ok(Lines {
-            out: open(path.as_deref())?,
             path,
+            ..Lines::to(out, teller)
+        })
+    }
+
+    /// Lines for `out`.
+    pub fn to(out: Box<dyn Write>, teller: Teller) -> Lines {
+        Lines {
+            out: BufWriter::with_capacity(HELD_BYTES, out),
+            path: None,
             teller,
             written: 0,
-        })
+        }
     }
 
     /// Opens the file of this name anew: somebody took the old one away.
@@ -59,7 +68,9 @@ impl Lines {
     /// What was written before cannot be flushed, or the file not be opened: the old one stays.
     pub fn reopen(&mut self) -> io::Result<()> {
         self.out.flush()?;
-        self.out = open(self.path.as_deref())?;
+        if let Some(path) = &self.path {
+            self.out = BufWriter::with_capacity(HELD_BYTES, open(Some(path))?);
+        }
         Ok(())
     }
 
@@ -93,12 +104,11 @@ impl Lines {
     }
 }
 
-fn open(path: Option<&Path>) -> io::Result<BufWriter<Box<dyn Write>>> {
-    let out: Box<dyn Write> = match path {
+fn open(path: Option<&Path>) -> io::Result<Box<dyn Write>> {
+    Ok(match path {
         Some(path) => Box::new(File::options().create(true).append(true).open(path)?),
         None => Box::new(io::stdout()),
-    };
-    Ok(BufWriter::with_capacity(HELD_BYTES, out))
+    })
 }
 
 /// Without what is not known.

@@ -9,7 +9,11 @@
 //! counted and not told: nobody can say any more whose it was.
 
 #[cfg(target_os = "linux")]
+mod batches;
+#[cfg(target_os = "linux")]
 mod clocks;
+#[cfg(target_os = "linux")]
+mod delivery;
 #[cfg(target_os = "linux")]
 mod events;
 #[cfg(target_os = "linux")]
@@ -27,7 +31,11 @@ mod pace;
 #[cfg(target_os = "linux")]
 mod processes;
 #[cfg(target_os = "linux")]
+mod sending;
+#[cfg(target_os = "linux")]
 mod sockets;
+#[cfg(target_os = "linux")]
+mod spool;
 #[cfg(target_os = "linux")]
 mod table;
 #[cfg(target_os = "linux")]
@@ -42,6 +50,8 @@ use std::time::Duration;
 pub struct Options {
     /// The file to whose end lines are written; `-` is standard output.
     pub output: PathBuf,
+    /// The sensor that they are delivered to instead.
+    pub sensor: Option<Sensor>,
     /// Between two looks at the sockets while nothing happens.
     pub interval: Duration,
     /// The agent's name; none for the machine's own.
@@ -50,6 +60,17 @@ pub struct Options {
     pub loopback: bool,
     /// Files at and below these are watched; it takes root.
     pub watch: Vec<PathBuf>,
+}
+
+/// Where lines are delivered.
+#[derive(Clone, Debug)]
+pub struct Sensor {
+    /// Its address: `https://NAME:PORT`.
+    pub url: String,
+    /// The file that `tapir agents enrol` printed there.
+    pub identity: PathBuf,
+    /// The folder where lines wait.
+    pub spool: PathBuf,
 }
 
 /// What became of it.
@@ -69,6 +90,10 @@ pub struct Outcome {
     pub lost: u64,
     /// Looks that the kernel refused.
     pub refused: u64,
+    /// Lines that the sensor refused.
+    pub undelivered: u64,
+    /// Batches of lines that left the spool unsent, because it was full.
+    pub dropped: u64,
 }
 
 impl fmt::Display for Outcome {
@@ -77,14 +102,16 @@ impl fmt::Display for Outcome {
             f,
             "{} reports; not told: {} flows too short to be seen, {} of no known process, {} too \
              many at a time, {} processes too short to be read; the kernel dropped messages {} \
-             times and refused {} looks",
+             times and refused {} looks; the sensor refused {} lines, {} batches had no room",
             self.reports,
             self.unseen,
             self.ownerless,
             self.too_many,
             self.unread,
             self.lost,
-            self.refused
+            self.refused,
+            self.undelivered,
+            self.dropped
         )
     }
 }

@@ -13,6 +13,7 @@ use super::listening::{Note, listen};
 use super::owners::Owners;
 use super::pace::Pace;
 use super::processes::Processes;
+use super::sending::Sending;
 use super::sockets::{Dumps, Row};
 use super::table::Table;
 use super::{Options, Outcome};
@@ -55,8 +56,15 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
         agent: name(options.id.as_deref())?,
         boot: line_of("/proc/sys/kernel/random/boot_id"),
     };
-    let lines = Lines::open(&options.output, teller)
-        .with_context(|| format!("{} cannot be written", options.output.display()))?;
+    let sensor = options.sensor.as_ref();
+    let sending = sensor.map(|sensor| Sending::begin(sensor, &teller.agent));
+    let (sending, spool) = sending.transpose()?.unzip();
+    let place = sensor.map_or(&options.output, |sensor| &sensor.spool);
+    let unwritable = || format!("{} cannot be written", place.display());
+    let lines = match spool {
+        Some(spool) => Lines::to(Box::new(spool), teller),
+        None => Lines::open(&options.output, teller).with_context(unwritable)?,
+    };
     let mut agent = Agent {
         dumps: Dumps::open().context("the kernel does not show its sockets")?,
         notes: listen(&options.watch)?,
@@ -74,17 +82,21 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     match agent.run() {
         // Nobody reads any more.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
-        result => {
-            result.with_context(|| format!("{} cannot be written", options.output.display()))?;
-        }
+        result => result.with_context(unwritable)?,
     }
     let untold = agent.table.untold;
-    Ok(Outcome {
+    let outcome = Outcome {
         reports: agent.lines.written(),
         unseen: untold.unseen,
         ownerless: untold.ownerless,
         too_many: untold.too_many,
         ..agent.outcome
+    };
+    // What it holds goes into the spool, and from there to the sensor.
+    drop(agent.lines);
+    Ok(match sending {
+        Some(sending) => sending.finish(outcome),
+        None => outcome,
     })
 }
 

@@ -7,6 +7,7 @@
 
 mod allow;
 mod analytics;
+mod intake;
 mod limits;
 mod schedules;
 mod source;
@@ -18,6 +19,7 @@ mod tests;
 pub use allow::{AllowTable, ClassName};
 pub use analytics::{An0146Table, An1190Table, An1601Table};
 pub use analytics::{HostnamePatternTable, RequestFrequencyTable, SessionDurationTable};
+pub use intake::IntakeTable;
 pub use limits::LimitsTable;
 pub use schedules::{An1191Table, An1415Table, ScheduleTable};
 pub use tiers::TiersTable;
@@ -66,6 +68,8 @@ pub struct File {
     pub sensor: SensorTable,
     /// `[network]`
     pub network: NetworkTable,
+    /// `[intake]`
+    pub intake: IntakeTable,
     /// `[tunnels]`
     pub tunnels: TunnelsTable,
     /// `[[role]]`
@@ -217,6 +221,16 @@ impl File {
             limits: self.limits.resolve(&self.source)?,
             detect,
         })
+    }
+
+    /// What is asked of the listener for agents; its folder is the one that the file names, else
+    /// one in the state's, else `dir`.
+    ///
+    /// # Errors
+    /// When a bound is out of range.
+    pub fn intake(&self, dir: &Path) -> Result<crate::intake::Settings, ConfigError> {
+        let dir = self.sensor.state_dir.as_deref().unwrap_or(dir);
+        self.intake.resolve(dir.join("intake"), &self.source)
     }
 
     fn networks(&self, networks: &[Spanned<IpNet>]) -> Result<Vec<IpNet>, ConfigError> {

@@ -38,7 +38,7 @@ pub mod rarity;
 mod registry;
 pub mod replies;
 mod request;
-mod rfc3339;
+pub(crate) mod rfc3339;
 pub mod schedules;
 pub mod settings;
 mod site;

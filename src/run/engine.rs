@@ -5,6 +5,7 @@ use super::saving::Saver;
 use super::stats::{Moment, Stats};
 use super::workers::Workers;
 use crate::endpoint::report::Report;
+use crate::intake::Arrived;
 use crate::packet::frame::Frame;
 use crate::sensor::counters::Counters;
 use crate::sensor::settings::Settings;
@@ -83,6 +84,24 @@ impl Engine {
                 drain(sensor, output);
             }
             Engine::Several(workers) => workers.handle_frame(frame),
+        }
+    }
+
+    /// Takes reports that have come in, each as of the moment it was received.
+    pub fn handle_reports(&mut self, arrived: Arrived) {
+        match self {
+            Engine::Single { sensor, .. } => {
+                sensor.handle_journaled(arrived.reports, arrived.next);
+            }
+            Engine::Several(workers) => workers.handle_reports(arrived),
+        }
+    }
+
+    /// Whether more reports can be taken now.
+    pub fn has_room_for_reports(&self) -> bool {
+        match self {
+            Engine::Single { sensor, .. } => sensor.parts().detector.has_room_for_reports(),
+            Engine::Several(workers) => workers.has_room_for_reports(),
         }
     }
 

@@ -9,10 +9,12 @@ use super::output::Output;
 use super::saving::{Saver, State};
 use super::stats::Moment;
 use crate::capture::{CaptureError, Live, LiveStats, Next};
+use crate::intake::{self, Arrived, Intake};
 use crate::sensor::settings::Settings;
 use crate::sink::{Format, LogDir};
 use crate::time::{Span, Timestamp};
 use anyhow::Context;
+use crossbeam_channel::Receiver;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -32,6 +34,10 @@ pub struct Watch {
     pub workers: usize,
     /// A BPF expression, applied by the kernel.
     pub filter: Option<String>,
+    /// The listener for endpoint agents, if there is to be one.
+    pub intake: Option<intake::Settings>,
+    /// Files of agents' lines that are followed.
+    pub reports: Vec<PathBuf>,
 }
 
 /// What became of it.
@@ -59,6 +65,9 @@ const STATS_EVERY: Span = Span::from_secs(300);
 /// How often the state is saved, where it is kept: what a crash forgets at most.
 const SAVE_EVERY: Span = Span::from_secs(300);
 
+/// How often reports of agents are asked for.
+const ASK_EVERY: Span = Span::from_millis(20);
+
 /// How often a tick is given.
 const TICK_EVERY: Span = Span::from_secs(1);
 
@@ -78,9 +87,24 @@ impl Watch {
         )?;
         let state = state.map(|state| state.begin(&settings)).transpose()?;
         let logs = Output::new(LogDir::create(&self.log_dir, self.format)?);
+        let journal_next = state
+            .as_ref()
+            .map(|(parts, _)| parts.detector.journal_next());
+        let intake = self
+            .intake
+            .as_ref()
+            .map(|settings| Intake::start(settings, self.reports.clone(), journal_next));
+        let intake = intake.transpose()?;
+        if let Some(addr) = intake.as_ref().and_then(|intake| intake.addr) {
+            tracing::info!("agents are listened to on {addr}");
+        }
         let (mut engine, saver) = Engine::begin(settings, state, Vec::new(), self.workers, logs);
         let stopped = stop_on_signal()?;
-        let watched = watch(&mut live, &mut engine, saver.as_ref(), &stopped);
+        let arrived = intake.as_ref().map(|intake| &intake.arrived);
+        let watched = watch(&mut live, &mut engine, saver.as_ref(), arrived, &stopped);
+        if let Some(intake) = intake {
+            intake.stop();
+        }
         // Whatever ended the watch, what was seen until then is written.
         let outcome = match saver {
             Some(saver) => saver.stop(engine)?,
@@ -99,16 +123,23 @@ fn watch(
     live: &mut Live,
     engine: &mut Engine,
     saver: Option<&Saver>,
+    arrived: Option<&Receiver<Arrived>>,
     stopped: &AtomicBool,
 ) -> Result<LiveStats, CaptureError> {
     let (mut ticked_at, mut told_at, mut frame_at) = (now(), now(), now());
-    let mut saved_at = now();
+    let (mut saved_at, mut asked_at) = (now(), now());
     while !stopped.load(Ordering::Relaxed) && !engine.has_failed() {
         if let Next::Frame(frame) = live.next_frame()? {
             frame_at = frame.at;
             engine.handle_frame(&frame);
         }
         let now = now();
+        if let Some(arrived) = arrived
+            && now - asked_at >= ASK_EVERY
+        {
+            asked_at = now;
+            take_reports(engine, arrived);
+        }
         if now - told_at >= STATS_EVERY {
             told_at = now;
             engine.write_stats(moment(live, frame_at)?);
@@ -135,8 +166,21 @@ fn watch(
         frame_at = frame.at;
         engine.handle_frame(&frame);
     }
+    // What was acknowledged by then counts.
+    arrived
+        .into_iter()
+        .for_each(|arrived| take_reports(engine, arrived));
     engine.write_stats(moment(live, frame_at)?);
     live.stats()
+}
+
+/// Hands on the reports that have come in, as many as there is room for.
+fn take_reports(engine: &mut Engine, arrived: &Receiver<Arrived>) {
+    while engine.has_room_for_reports()
+        && let Ok(arrived) = arrived.try_recv()
+    {
+        engine.handle_reports(arrived);
+    }
 }
 
 /// What the kernel counted, as of now.

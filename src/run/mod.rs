@@ -1,5 +1,6 @@
 //! From sources to sinks: the ways to run, each one loop over the same core.
 
+pub mod agents;
 pub mod engine;
 pub mod from_logs;
 pub mod live;

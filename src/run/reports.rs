@@ -9,9 +9,9 @@
 
 use crate::endpoint::format::{Refused, Source, read_line};
 use crate::endpoint::report::Report;
+use crate::intake::Journaled;
 use crate::time::Timestamp;
 use anyhow::Context;
-use serde::Deserialize;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -32,13 +32,6 @@ pub struct Reports {
     pub refused: u64,
     /// Lines that say nothing that is needed.
     pub idle: u64,
-}
-
-#[derive(Deserialize)]
-struct Journaled {
-    received_at: f64,
-    agent: Option<String>,
-    line: String,
 }
 
 impl Reports {
@@ -90,13 +83,12 @@ impl Reports {
         if !whole {
             return Err(format!("longer than {LINE_BYTES_MAX} bytes, left out"));
         }
-        let journaled: Option<Journaled> = serde_json::from_slice(line).ok();
+        let journaled: Option<Journaled<'_>> = serde_json::from_slice(line).ok();
         let read = match &journaled {
             Some(journaled) => {
-                let nanos = (journaled.received_at * 1e9).round() as i64;
                 let source = Source {
                     agent: journaled.agent.as_deref(),
-                    received_at: Timestamp::from_nanos(nanos),
+                    received_at: journaled.moment(),
                 };
                 read_line(journaled.line.as_bytes(), &source)
             }

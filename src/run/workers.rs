@@ -12,6 +12,7 @@ mod judge;
 use super::engine::Outcome;
 use super::output::Output;
 use super::stats::{Moment, Stats};
+use crate::intake::Arrived;
 use crate::packet::frame::Frame;
 use crate::sensor::counters::Counters;
 use crate::sensor::order::{self, Placed};
@@ -52,6 +53,8 @@ pub struct Workers {
     accounts: Sender<(Moment, Counters)>,
     /// What it needs for a saved state beside what the workers save, and where that goes.
     saves: Sender<(Vec<u8>, Put)>,
+    /// Reports for the judge.
+    reports: Sender<Arrived>,
 }
 
 /// What takes a saved state.
@@ -140,6 +143,7 @@ impl Workers {
         let failed = Arc::new(AtomicBool::new(false));
         let (accounts, asked) = unbounded();
         let (saves, to_save) = unbounded();
+        let (reports, arrived) = unbounded();
         let judge = Judge {
             settings: settings.clone(),
             detector: parts.detector,
@@ -148,6 +152,7 @@ impl Workers {
             failed: failed.clone(),
             asked,
             to_save,
+            arrived,
             stats,
         };
         Workers {
@@ -160,6 +165,7 @@ impl Workers {
             failed,
             accounts,
             saves,
+            reports,
         }
     }
 
@@ -173,6 +179,17 @@ impl Workers {
         if full || self.frames_pending >= BATCH_FRAMES {
             self.send(Then::GoOn);
         }
+    }
+
+    /// Takes reports that have come in.
+    pub fn handle_reports(&mut self, arrived: Arrived) {
+        send(&self.reports, arrived);
+    }
+
+    /// Whether the judge has taken what it was handed before. It is not waited for: it may itself
+    /// wait for frames.
+    pub fn has_room_for_reports(&self) -> bool {
+        self.reports.len() < QUEUE_BATCHES
     }
 
     /// Time passed without a frame.

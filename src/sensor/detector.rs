@@ -32,6 +32,9 @@ use std::collections::BTreeMap;
 /// The notice about allow entries that have expired.
 const STALE_ALLOW: &str = "Tapir::Stale_Allow";
 
+/// Reports that wait for their moment before no more are asked for: seconds' worth.
+const REPORTS_WAITING_MAX: usize = 200_000;
+
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Line {
@@ -72,6 +75,8 @@ pub struct Detector {
     /// Reports by the moment they were received, and in which order.
     reports: BTreeMap<(Timestamp, u64), Report>,
     reports_n: u64,
+    /// The number of the journal's line after the last one that was handed over.
+    journal_next: u64,
 }
 
 impl Detector {
@@ -139,6 +144,22 @@ impl Detector {
             self.reports_n += 1;
             self.reports.insert((report.received_at, number), report);
         }
+    }
+
+    /// Takes reports that are in a journal up to the line before `next`.
+    pub fn handle_journaled(&mut self, reports: Vec<Report>, next: u64) {
+        self.handle_reports(reports);
+        self.journal_next = next;
+    }
+
+    /// Whether few enough reports wait for their moment.
+    pub fn has_room_for_reports(&self) -> bool {
+        self.reports.len() < REPORTS_WAITING_MAX
+    }
+
+    /// The number of the journal's line from which on nothing was handed over.
+    pub fn journal_next(&self) -> u64 {
+        self.journal_next
     }
 
     /// Lets every deadline up to `clock` act, and every report that was received by then, each as

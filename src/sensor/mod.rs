@@ -164,6 +164,11 @@ impl Sensor {
         self.parts.detector.handle_reports(reports);
     }
 
+    /// Takes reports that are in a journal up to the line before `next`.
+    pub fn handle_journaled(&mut self, reports: Vec<Report>, next: u64) {
+        self.parts.detector.handle_journaled(reports, next);
+    }
+
     /// The next line, if one is ready, and the moment at which it was known.
     pub fn poll_line(&mut self) -> Option<(Timestamp, Line)> {
         self.lines.pop_front()

@@ -260,7 +260,10 @@ pub fn machine_paths(path: &str, text: &str) -> Vec<Fault> {
     for (index, line) in text.lines().enumerate() {
         for root in roots.map(|pieces| pieces.concat()) {
             let absolute = |at: usize| !at.checked_sub(1).is_some_and(|i| is_part(line, i));
-            if line.match_indices(&root).any(|(at, _)| absolute(at)) {
+            // A pattern, as osquery's configuration has them, is of any machine.
+            let is_pattern = |at: usize| line[at + root.len()..].starts_with('%');
+            let mut found = line.match_indices(&root).map(|(at, _)| at);
+            if found.any(|at| absolute(at) && !is_pattern(at)) {
                 faults.push(fault(
                     path,
                     index + 1,

@@ -10,7 +10,7 @@ use serde_json::Value;
 use std::net::IpAddr;
 
 /// Bytes of a line.
-pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
+pub(crate) const LINE_BYTES_MAX: usize = 1 << 20;
 /// How deep objects and lists may nest.
 pub(super) const DEPTH_MAX: usize = 64;
 /// Objects and lists in a line: each takes up to 700 bytes, however few it has in the line.

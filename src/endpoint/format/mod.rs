@@ -36,6 +36,7 @@ pub use command::of_arguments as command_line;
 
 use super::report::{Format, Report};
 use crate::time::Timestamp;
+pub(crate) use json::LINE_BYTES_MAX;
 use json::{Json, clip};
 use read::Reading;
 pub use refused::Refused;

@@ -1,6 +1,7 @@
 //! From what every worker observed to lines, in the one order; to accounts and saved states.
 
 use super::{Observed, Put, Then};
+use crate::intake::Arrived;
 use crate::run::output::Output;
 use crate::run::stats::{Moment, Stats};
 use crate::sensor::counters::Counters;
@@ -22,6 +23,7 @@ pub(super) struct Judge {
     pub failed: Arc<AtomicBool>,
     pub asked: Receiver<(Moment, Counters)>,
     pub to_save: Receiver<(Vec<u8>, Put)>,
+    pub arrived: Receiver<Arrived>,
     pub stats: Stats,
 }
 
@@ -43,6 +45,12 @@ impl Judge {
                     // Workers leave together, after the last batch.
                     Err(_) => return self.output,
                 }
+            }
+            while self.detector.has_room_for_reports()
+                && let Ok(arrived) = self.arrived.try_recv()
+            {
+                self.detector
+                    .handle_journaled(arrived.reports, arrived.next);
             }
             order::sort(&mut observations);
             let output = &mut self.output;

@@ -1,0 +1,138 @@
+//! From connections to requests: TLS, who is at the other end, how long and how many.
+//!
+//! HTTP/1.1 alone, which is what agents speak. A connection that says nothing is closed; so is one
+//! whose handshake or headers take too long. When as many are open as may be, others wait in the
+//! kernel's queue.
+
+use super::authority::who;
+use super::caller::Peer;
+use super::desk::Shared;
+use super::{elastic, events, osquery};
+use axum::Router;
+use axum::extract::Extension;
+use axum::routing::{any, get, post};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, watch};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+
+/// A handshake takes no longer, nor does a request's head; so long may a connection be idle.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
+/// Bytes of a request's head, and of what is read ahead.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// After so long without a place for one, connections are told to wait.
+const TIDY_EVERY: Duration = Duration::from_secs(2);
+/// When the kernel has no more descriptors, for instance.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// What is being answered may be so, when the sensor stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Serves until `stopped` is true.
+pub(super) async fn serve(
+    listener: TcpListener,
+    tls: ServerConfig,
+    desk: Shared,
+    mut stopped: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(desk.settings.connections_max));
+    let acceptor = TlsAcceptor::from(Arc::new(tls));
+    let router = router(desk.clone());
+    let mut tidy = tokio::time::interval(TIDY_EVERY);
+    loop {
+        let accepted = tokio::select! {
+            _ = stopped.wait_for(|stopped| *stopped) => break,
+            _ = tidy.tick() => {
+                let desk = desk.clone();
+                tokio::task::spawn_blocking(move || desk.tidy());
+                continue;
+            }
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let (stream, addr, place) = accepted;
+        let (acceptor, router) = (acceptor.clone(), router.clone());
+        let stopped = stopped.clone();
+        tokio::spawn(async move {
+            if let Err(error) = converse(stream, addr, &acceptor, router, stopped).await {
+                tracing::debug!("{addr}: {error:#}");
+            }
+            drop(place);
+        });
+    }
+    drop(listener);
+    let all = u32::try_from(desk.settings.connections_max).unwrap_or(u32::MAX);
+    let _ = tokio::time::timeout(STOP_TIMEOUT, places.acquire_many(all)).await;
+    desk.tidy();
+}
+
+type Place = tokio::sync::OwnedSemaphorePermit;
+
+/// The next connection, once there is a place for it.
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, SocketAddr, Option<Place>) {
+    let place = places.clone().acquire_owned().await.ok();
+    loop {
+        match listener.accept().await {
+            Ok((stream, addr)) => return (stream, addr, place),
+            Err(error) => {
+                tracing::warn!("a connection could not be taken: {error}");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Answers one connection's requests.
+async fn converse(
+    stream: TcpStream,
+    addr: SocketAddr,
+    acceptor: &TlsAcceptor,
+    router: Router,
+    mut stopped: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
+    let _ = stream.set_nodelay(true);
+    let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
+    let (_, session) = stream.get_ref();
+    let certificate = session.peer_certificates().and_then(<[_]>::first);
+    let peer = Peer {
+        addr: addr.ip().to_canonical(),
+        certificate: certificate.and_then(who).map(Arc::new),
+    };
+    let service = TowerToHyperService::new(router.layer(Extension(peer)));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(connection);
+    tokio::select! {
+        result = connection.as_mut() => return Ok(result?),
+        _ = stopped.wait_for(|stopped| *stopped) => {}
+    }
+    // What is being answered is; nothing new is begun.
+    connection.as_mut().graceful_shutdown();
+    Ok(connection.await?)
+}
+
+fn router(desk: Shared) -> Router {
+    Router::new()
+        .route("/v1/events", post(events::post))
+        .route("/_bulk", post(elastic::bulk).put(elastic::bulk))
+        .route("/{index}/_bulk", post(elastic::bulk).put(elastic::bulk))
+        .route("/osquery/enroll", post(osquery::enroll))
+        .route("/osquery/config", post(osquery::config))
+        .route("/osquery/log", post(osquery::log))
+        .route("/osquery/distributed_read", post(osquery::distributed))
+        .route("/osquery/distributed_write", post(osquery::distributed))
+        .route("/", get(elastic::root))
+        .fallback(any(elastic::other))
+        .with_state(desk)
+}

@@ -1,0 +1,48 @@
+//! What the listener for agents was asked for.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What was asked for, with its bounds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Where to listen; none where only files are followed.
+    pub listen: Option<SocketAddr>,
+    /// The folder of certificates, agents and the journal.
+    pub dir: PathBuf,
+    /// Names and addresses that agents know the sensor by.
+    pub names: Vec<String>,
+    /// Whether a client without a certificate is turned away; else a token or osquery's node key
+    /// will do.
+    pub require_certificate: bool,
+    /// Connections at a time.
+    pub connections_max: usize,
+    /// Bytes of a request's body as it travels.
+    pub body_bytes_max: usize,
+    /// Bytes of a request's body once inflated, and how many times longer it may become.
+    pub inflated_bytes_max: usize,
+    /// Lines a second of one agent; ten seconds' worth may come at once.
+    pub agent_lines_per_s: f64,
+    /// Lines a second of all agents.
+    pub lines_per_s: f64,
+    /// Bytes of journal that are kept; the oldest leave.
+    pub journal_bytes_max: u64,
+}
+
+impl Settings {
+    /// The shipped values.
+    pub fn new(dir: PathBuf) -> Settings {
+        Settings {
+            listen: None,
+            dir,
+            names: Vec::new(),
+            require_certificate: true,
+            connections_max: 4096,
+            body_bytes_max: 8 << 20,
+            inflated_bytes_max: 64 << 20,
+            agent_lines_per_s: 2_000.0,
+            lines_per_s: 50_000.0,
+            journal_bytes_max: 2 << 30,
+        }
+    }
+}
