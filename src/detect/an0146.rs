@@ -116,6 +116,7 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
         missing: missing(),
         triage: triage(&case.scene),
         flows: vec![case.scene.flow.uid],
+        upload: None,
     })
 }
 

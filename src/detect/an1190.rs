@@ -156,6 +156,7 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
         missing: missing(case),
         triage: triage(&case.scene),
         flows: case.flows().map(|flow| flow.uid).collect(),
+        upload: None,
     })
 }
 

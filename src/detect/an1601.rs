@@ -128,6 +128,7 @@ pub fn judge(case: &Case<'_>) -> Option<Finding> {
         missing: missing(case),
         triage: triage(&case.scene),
         flows: detail.flows.clone(),
+        upload: None,
     })
 }
 

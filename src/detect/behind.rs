@@ -86,20 +86,26 @@ const DROPS: [&str; 7] = [
 /// A process is young below this.
 const YOUNG: Span = Span::from_secs(600);
 
-/// Adds what the process behind the flow tells.
-pub fn add(scene: &Scene<'_>, finding: &mut Finding, attribution: &Attribution) {
-    let named = attribution
-        .process
-        .as_ref()
-        .filter(|_| attribution.is_named());
-    if let Some(process) = named {
-        let items = items(scene, finding.analytic, process);
+/// The process, where one is named.
+pub fn named(attribution: &Attribution) -> Option<&Process> {
+    let process = attribution.process.as_ref();
+    process.filter(|_| attribution.is_named())
+}
+
+/// Adds what the process behind the flow tells, and what its host's `files` do.
+pub fn add(scene: &Scene<'_>, finding: &mut Finding, attribution: &Attribution, files: Vec<Item>) {
+    let named = named(attribution);
+    let of_process = named.map(|process| items(scene, finding.analytic, process));
+    let items: Vec<Item> = of_process.into_iter().flatten().chain(files).collect();
+    if named.is_some() || !items.is_empty() {
         let speaks = items.iter().any(|item| item.bits > Bits::ZERO);
         let all: Vec<Item> = finding.evidence.items().cloned().chain(items).collect();
         if let Some(evidence) = Evidence::weigh(all) {
             finding.tier = tier(scene, &evidence, finding.tier, speaks);
             finding.evidence = evidence;
         }
+    }
+    if named.is_some() {
         finding
             .missing
             .retain(|missing| !missing.component.starts_with("endpoint agent"));

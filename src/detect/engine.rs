@@ -194,7 +194,7 @@ impl Engine {
                 .saturating_add(self.expectations.evicted()),
             calls_refused: self.calls.refused().saturating_add(self.habits.refused()),
             uploads: self.uploads.evicted(),
-            endpoint: self.attributing.join.evicted(),
+            endpoint: self.attributing.evicted(),
             marks: self.site.marks_evicted(),
             volumes: self.site.volumes_refused(),
             alerts: self.alerts.evicted(),

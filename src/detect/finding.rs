@@ -57,6 +57,17 @@ pub struct Finding {
     pub triage: Vec<String>,
     /// The flows behind it, oldest first.
     pub flows: Vec<Uid>,
+    /// What was uploaded, where the finding is about that.
+    pub upload: Option<Upload>,
+}
+
+/// What was uploaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Upload {
+    /// How much, without headers, of TLS neither.
+    pub bytes: u64,
+    /// When it began.
+    pub began_at: Timestamp,
 }
 
 /// What a judgement is, before it is known whose it is.
@@ -107,6 +118,7 @@ impl Verdict {
             missing: self.missing,
             triage,
             flows,
+            upload: None,
         }
     }
 }

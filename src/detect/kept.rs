@@ -6,7 +6,7 @@
 use super::attack::Analytic;
 use super::called::Called;
 use super::evidence::{Bits, Evidence, Group, Item, Tier};
-use super::finding::{Confidence, Finding, Missing};
+use super::finding::{Confidence, Finding, Missing, Upload};
 use super::registry::AlertKey;
 use crate::baseline::Bounded;
 use crate::net::Uid;
@@ -46,6 +46,7 @@ struct KeptFinding {
     missing: Vec<Missing>,
     triage: Vec<String>,
     flows: Vec<Uid>,
+    upload: Option<Upload>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -122,6 +123,7 @@ impl KeptAlert {
                 missing: finding.missing.clone(),
                 triage: finding.triage.clone(),
                 flows: finding.flows.clone(),
+                upload: finding.upload,
             },
         }
     }
@@ -141,6 +143,7 @@ impl KeptAlert {
             missing: kept.missing.clone(),
             triage: kept.triage.clone(),
             flows: kept.flows.clone(),
+            upload: kept.upload,
         })
     }
 }

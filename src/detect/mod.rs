@@ -33,6 +33,7 @@ mod identity;
 mod judging;
 mod kept;
 pub mod note;
+mod packed;
 mod presence;
 pub mod rarity;
 mod registry;

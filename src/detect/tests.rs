@@ -13,6 +13,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
 mod cadence;
+mod packed;
 mod replies;
 mod sessions;
 mod unscheduled;

@@ -5,6 +5,7 @@
 
 pub mod attribution;
 mod clock;
+pub mod files;
 pub mod format;
 mod join;
 mod naming;

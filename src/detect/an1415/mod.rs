@@ -33,7 +33,7 @@ pub use kinds::{Cell, Oddities};
 use super::attack::Analytic;
 use super::client::ClientClass;
 use super::evidence::{Bits, Evidence, Group, Item, Tier, Tiers};
-use super::finding::{Finding, Missing, Scene, Verdict};
+use super::finding::{Finding, Missing, Scene, Upload, Verdict};
 use super::rarity::{self, Others};
 use super::schedules::Approval;
 use super::transfers::Transfer;
@@ -77,6 +77,25 @@ impl An1415 {
             p_max: 0.02,
             upload_bytes_min: 1_000_000,
         }
+    }
+
+    /// Whether a file would matter if it left. `~` stands for any user's home.
+    pub fn is_sensitive(&self, path: &str) -> bool {
+        let homes = ["/Users/", "/home/"];
+        let in_home = homes.iter().find_map(|home| {
+            let (_, rest) = path.strip_prefix(home)?.split_once('/')?;
+            Some(rest)
+        });
+        let in_home = in_home.or_else(|| path.strip_prefix("/root/"));
+        let lies_in = |path: &str, place: &str| {
+            let rest = path.strip_prefix(place.trim_end_matches('/'));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut places = self.file_sensitivity_context.iter();
+        places.any(|place| match place.strip_prefix("~/") {
+            Some(place) => in_home.is_some_and(|rest| lies_in(rest, place)),
+            None => lies_in(path, place),
+        })
     }
 }
 
@@ -155,7 +174,13 @@ impl Case<'_> {
         let parts = self.transfer.parts().iter();
         let flows = parts.map(|part| part.uid).collect();
         let terms = (Analytic::An1415, CONFIDENCE_CAP, N_HALF);
-        verdict.finding(scene, terms, triage, flows)
+        Finding {
+            upload: Some(Upload {
+                bytes: self.transfer.up(),
+                began_at: self.transfer.first_at,
+            }),
+            ..verdict.finding(scene, terms, triage, flows)
+        }
     }
 }
 

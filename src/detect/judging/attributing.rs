@@ -6,13 +6,14 @@ use crate::detect::Alert;
 use crate::detect::alert::Occasion;
 use crate::detect::behind;
 use crate::detect::engine::{Engine, Now};
-use crate::detect::evidence::Tier;
+use crate::detect::evidence::{Item, Tier};
 use crate::detect::finding::{Finding, Scene};
 use crate::detect::kept::KeptAlert;
 use crate::detect::registry::{AlertKey, Identity, Registry};
 use crate::detect::settings::Settings;
-use crate::detect::{allow, identity};
-use crate::endpoint::report::Report;
+use crate::detect::{allow, identity, packed};
+use crate::endpoint::files::Files;
+use crate::endpoint::report::{Deed, Report};
 use crate::endpoint::{Attribution, Join, Status};
 use crate::limits::Limits;
 use crate::net::Uid;
@@ -29,6 +30,8 @@ const LATEST: Span = Span::from_secs(3600);
 pub struct Attributing {
     /// Flows and reports, matched.
     pub join: Join,
+    /// What was done to files of hosts.
+    pub files: Files,
     /// Flows that are over, and when their row is due.
     waiting: Bounded<Uid, FlowId>,
     /// Flows whose row was told, and what it said.
@@ -68,6 +71,11 @@ impl Attributing {
         }
     }
 
+    /// What had to leave for others.
+    pub fn evicted(&self) -> u64 {
+        self.join.evicted().saturating_add(self.files.evicted())
+    }
+
     /// When the next flow is to be told.
     pub fn deadline(&self) -> Option<Timestamp> {
         self.waiting.first_moment()
@@ -84,6 +92,31 @@ impl Attributing {
         let max = limits.attributed_flows_max;
         self.told.insert(uid, due, (flow, now), max);
         (news && attribution.status != Status::Unobservable).then_some((flow, attribution))
+    }
+
+    /// What the files of an upload's host tell.
+    fn files_before(
+        &self,
+        scene: &Scene<'_>,
+        finding: &Finding,
+        attribution: &Attribution,
+    ) -> Vec<Item> {
+        let Some(upload) = &finding.upload else {
+            return Vec::new();
+        };
+        let agent = match &attribution.agent {
+            Some(agent) => Some(&**agent),
+            None => self
+                .join
+                .agent_of(scene.flow.originator.addr, upload.began_at),
+        };
+        let Some(agent) = agent else {
+            return Vec::new();
+        };
+        let offset = self.join.offset(agent, upload.began_at);
+        let (from, to) = packed::window(upload, scene.at, offset);
+        let near = self.files.near(agent, from, to);
+        packed::items(upload, &near, behind::named(attribution), offset)
     }
 
     /// A report came that could be about a flow whose row was told.
@@ -106,6 +139,13 @@ impl Engine {
         alerts: &mut Vec<Alert>,
     ) {
         let at = report.received_at;
+        if let Deed::File(file) = &report.deed {
+            let is_sensitive = |path: &str| settings.rules().an1415.is_sensitive(path);
+            let max = limits.agents_max;
+            self.attributing
+                .files
+                .handle_report(report, file, is_sensitive, max);
+        }
         for uid in self.attributing.join.handle_report(limits, report) {
             self.attributing.tell_again(limits, uid, at);
             for key in self.kept.of_flow(uid) {
@@ -183,7 +223,8 @@ impl Engine {
         attribution: Attribution,
         identify: impl FnOnce(&mut Registry, Tier, bool) -> Option<Identity>,
     ) -> Option<Alert> {
-        behind::add(scene, &mut finding, &attribution);
+        let files = self.attributing.files_before(scene, &finding, &attribution);
+        behind::add(scene, &mut finding, &attribution, files);
         let checked = allow::check(scene, &finding);
         let suppressed = checked.suppressed_by.is_some();
         let occasion = Occasion {

@@ -1,0 +1,244 @@
+//! Uploads beside what the host's agent says of files, as an engine is told.
+
+use super::super::attack::Analytic;
+use super::*;
+use crate::endpoint::report::{
+    Archive, ArchiveBasis, Deed, FileActivity, FileReport, FlowActivity, FlowReport, Format,
+    Inventory, Method, Place, Process, Report, Window,
+};
+
+const BYTES: u64 = 80_000_000;
+/// When the upload begins.
+const UPLOAD: i64 = 25 * DAY + 10 * HOUR;
+
+/// The database server uploads to somewhere new after four usual weeks.
+fn observations() -> Vec<Observation> {
+    let days = (0..28).filter(|day| day % 7 < 5);
+    let hours = days.flat_map(|day| (9..17).map(move |hour| day * 24 + hour));
+    let mut calls: Vec<Call> = hours.flat_map(|hour| usual(24, hour)).collect();
+    calls.push(Call {
+        up: BYTES,
+        down: 4000,
+        ..call(DATABASE, UPLOAD, "drop.example.org", Client::Script)
+    });
+    calls.sort_by_key(|call| call.at);
+    let shape = |call: Call| (call, shape_of(call.up as u32, call.down as u32));
+    observe_shaped(SERVERS, &calls.into_iter().map(shape).collect::<Vec<_>>())
+}
+
+fn report(seconds: i64, deed: Deed) -> Report {
+    let at = Timestamp::from_parts(START + seconds, 0);
+    Report {
+        agent: "db-7".into(),
+        received_at: at,
+        window: Window { from: at, to: at },
+        method: Method::Event,
+        format: Format::Tapir,
+        sequence: None,
+        boot: None,
+        deed,
+    }
+}
+
+fn process(pid: u32, path: &str) -> Process {
+    Process {
+        pid: Some(pid),
+        path: Some(path.into()),
+        parent: Some(Box::new(Process {
+            pid: Some(500),
+            path: Some("/usr/bin/bash".into()),
+            ..Process::default()
+        })),
+        ..Process::default()
+    }
+}
+
+fn file(seconds: i64, path: &str, activity: FileActivity, size: Option<u64>) -> Report {
+    let archive = size.map(|_| Archive {
+        kind: "tar".into(),
+        basis: ArchiveBasis::Magic,
+    });
+    report(
+        seconds,
+        Deed::File(Box::new(FileReport {
+            activity,
+            path: path.into(),
+            size,
+            archive,
+            process: Some(process(501, "/usr/bin/tar")),
+        })),
+    )
+}
+
+fn inventory() -> Report {
+    report(
+        UPLOAD - 3600,
+        Deed::Inventory(Box::new(Inventory {
+            addrs: vec![local(SERVERS, DATABASE)],
+            whole: true,
+            ..Inventory::default()
+        })),
+    )
+}
+
+/// That curl has the upload's flow, told `late` after it began.
+fn flow(observations: &[Observation], late: i64) -> Report {
+    let began = Timestamp::from_parts(START + UPLOAD, 0);
+    let own = |o: &&Observation| o.at >= began && matches!(o.fact, Fact::Tls(_));
+    let flow = observations.iter().find(own).unwrap().flow.unwrap();
+    let place = |end: crate::net::Endpoint| Place {
+        addr: Some(end.addr),
+        port: Some(end.port),
+    };
+    let told = FlowReport {
+        activity: FlowActivity::Open,
+        transport: Some(flow.transport),
+        direction: None,
+        local: place(flow.originator),
+        remote: place(flow.responder),
+        remote_name: None,
+        bytes: None,
+        process: process(502, "/usr/bin/curl"),
+    };
+    let mut report = report(UPLOAD, Deed::Flow(Box::new(told)));
+    report.received_at = report.received_at + Span::from_secs(late);
+    report
+}
+
+/// The alerts on the upload, with these reports.
+fn alerts_with(observations: &[Observation], reports: &[Report]) -> Vec<Alert> {
+    let settings = settings().with_reports(Span::from_secs(60));
+    let (mut engine, mut alerts) = (Engine::new(), Vec::new());
+    let mut reports = reports.iter().peekable();
+    for observation in observations {
+        while let Some(report) = reports.next_if(|report| report.received_at <= observation.at) {
+            engine.handle_report(&settings, &Limits::DEFAULT, report, &mut alerts);
+        }
+        engine.handle_observation(&settings, &Limits::DEFAULT, observation, &mut alerts);
+    }
+    for report in reports {
+        engine.handle_report(&settings, &Limits::DEFAULT, report, &mut alerts);
+    }
+    alerts.retain(|alert| alert.analytic == Analytic::An1415);
+    alerts
+}
+
+fn endpoint_ids(alert: &Alert) -> Vec<(&str, f64)> {
+    let mut found = ids(alert);
+    found.retain(|(id, _)| id.starts_with("endpoint."));
+    found.sort_by(|a, b| a.0.cmp(b.0));
+    found
+}
+
+#[test]
+fn what_was_packed_before_and_is_as_large_raises_an_upload_and_names_the_archive() {
+    let observations = observations();
+    let plain = alerts_with(&observations, &[]);
+    assert!(plain.last().unwrap().tier <= Tier::Medium);
+    let archive = file(
+        UPLOAD - 60,
+        "/srv/out.tar",
+        FileActivity::Update,
+        Some(BYTES),
+    );
+    let secret = file(
+        UPLOAD - 90,
+        "/home/ann/.ssh/id_ed25519",
+        FileActivity::Open,
+        None,
+    );
+    let reports = [inventory(), secret, archive, flow(&observations, 0)];
+    let found = alerts_with(&observations, &reports);
+    let alert = found.last().unwrap();
+    assert_eq!(alert.tier, Tier::High, "{}", alert.message);
+    let told: Vec<&str> = endpoint_ids(alert).iter().map(|(id, _)| *id).collect();
+    assert_eq!(
+        told,
+        [
+            "endpoint.archive",
+            "endpoint.archive_kin",
+            "endpoint.archive_size",
+            "endpoint.parent",
+            "endpoint.sensitive_file",
+        ]
+    );
+    let line = serde_json::to_string(alert).unwrap();
+    for part in [
+        "/srv/out.tar",
+        "/usr/bin/tar",
+        "/usr/bin/curl",
+        "/usr/bin/bash",
+        "id_ed25519",
+    ] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    // The flow's process is told late: the alert is told again under its name.
+    let reports = [&reports[..3], &[flow(&observations, 1800)]].concat();
+    let late = alerts_with(&observations, &reports);
+    let [first, second] = &late[late.len() - 2..] else {
+        panic!("{} alerts", late.len())
+    };
+    assert_eq!(first.alert_id, second.alert_id);
+    assert!(
+        endpoint_ids(first)
+            .iter()
+            .all(|(id, _)| *id != "endpoint.archive_kin")
+    );
+    assert_eq!(endpoint_ids(second), endpoint_ids(alert));
+}
+
+#[test]
+fn what_is_packed_all_day_or_long_before_or_of_another_size_says_little() {
+    let observations = observations();
+    let with = |archives: &[(i64, u64)]| {
+        let archives = archives.iter().map(|(before, size)| {
+            let path = format!("/srv/{before}.tar");
+            file(UPLOAD - before, &path, FileActivity::Update, Some(*size))
+        });
+        let reports: Vec<Report> = [inventory()].into_iter().chain(archives).collect();
+        let found = alerts_with(&observations, &reports);
+        let told = endpoint_ids(found.last().unwrap());
+        told.iter()
+            .map(|(id, bits)| (id.to_string(), *bits))
+            .collect::<Vec<_>>()
+    };
+    let bits = |told: &[(String, f64)], id: &str| {
+        let mut found = told.iter().filter(|(known, _)| known == id);
+        found.next().map_or(0.0, |(_, bits)| *bits)
+    };
+    let once = with(&[(60, 5_000_000)]);
+    assert!(bits(&once, "endpoint.archive") > 8.0, "{once:?}");
+    assert_eq!(bits(&once, "endpoint.archive_size"), 0.0);
+    let half = with(&[(400, 5_000_000)]);
+    assert!(bits(&half, "endpoint.archive") < bits(&once, "endpoint.archive") / 2.0);
+    assert!(with(&[(700, BYTES)]).is_empty());
+    // Every ten minutes for a day before: in any ten minutes there is one.
+    let busy: Vec<(i64, u64)> = (0..144).rev().map(|n| (n * 600 + 60, 5_000_000)).collect();
+    let busy = with(&busy);
+    assert!(bits(&busy, "endpoint.archive") < 4.0, "{busy:?}");
+    // In two pieces, and in base64.
+    let pieces = with(&[(90, BYTES / 4), (60, BYTES / 4 * 3)]);
+    assert_eq!(bits(&pieces, "endpoint.archive_size"), 5.0);
+    let encoded = with(&[(60, (BYTES as f64 / 1.37) as u64)]);
+    assert_eq!(bits(&encoded, "endpoint.archive_size"), 5.0);
+}
+
+#[test]
+fn homes_of_any_user_are_sensitive_and_nothing_that_is_only_called_alike() {
+    let rules = super::super::an1415::An1415::shipped();
+    for path in [
+        "/Users/ann/Documents/a.pdf",
+        "/home/bob/.ssh/id",
+        "/root/.ssh/id",
+    ] {
+        assert!(rules.is_sensitive(path), "{path}");
+    }
+    for path in [
+        "/home/bob/Documents2/a",
+        "/srv/home/bob/.ssh/id",
+        "/Users/.ssh",
+        "/etc/x",
+    ] {
+        assert!(!rules.is_sensitive(path), "{path}");
+    }
+}
