@@ -2,8 +2,11 @@
 //! what is bounded, and that nothing acknowledged is lost.
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)] // A test.
 
+mod reporting;
+
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use reporting::{PATIENCE, arrived, enrol, line, settings};
 use serde_json::{Value, json};
 use std::fs;
 use std::io::Write;
@@ -13,23 +16,6 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tapir::intake::{Agents, Authority, Intake, Kind, Settings};
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use ureq::tls::{ClientCert, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
-
-/// However busy the machine is, something has happened by then.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-fn settings(dir: &Path) -> Settings {
-    Settings {
-        listen: Some("127.0.0.1:0".parse().unwrap()),
-        ..Settings::new(dir.to_owned())
-    }
-}
-
-fn enrol(dir: &Path, name: &str, kind: Kind) -> String {
-    let identity = Authority::open(dir).unwrap().identity(name, 2).unwrap();
-    let mut agents = Agents::open(dir).unwrap();
-    agents.enrol(name, kind, identity.serial).unwrap();
-    identity.pem
-}
 
 /// What was answered.
 struct Answer {
@@ -106,40 +92,6 @@ impl Client {
     fn post(&self, path: &str, body: &str) -> Answer {
         self.send("POST", path, &[], body.as_bytes()).unwrap()
     }
-}
-
-/// A line of Tapir's own agent: a flow from this local port.
-fn line(port: u16) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let now = now.as_nanos() as i64;
-    json!({
-        "agent": "who-the-line-says",
-        "window": {"from": now, "to": now},
-        "deed": {"flow": {
-            "activity": "open",
-            "transport": "tcp",
-            "local": {"addr": "10.0.0.5", "port": port},
-            "remote": {"addr": "203.0.113.9", "port": 443},
-            "process": {"pid": 4711, "path": "/usr/bin/curl"},
-        }},
-    })
-    .to_string()
-}
-
-/// Agents and local ports of the reports that have arrived, once there are `n`.
-fn arrived(intake: &Intake, n: usize) -> Vec<(String, u64)> {
-    let mut told = Vec::new();
-    while told.len() < n {
-        let arrived = intake.arrived.recv_timeout(PATIENCE).expect("more reports");
-        for report in arrived.reports {
-            let agent = report.agent.to_string();
-            let report = serde_json::to_value(report).unwrap();
-            let port = &report["deed"]["flow"]["local"]["port"];
-            told.push((agent, port.as_u64().unwrap()));
-        }
-    }
-    assert!(intake.arrived.try_recv().is_err(), "no more than those");
-    told
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
