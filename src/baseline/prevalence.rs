@@ -36,6 +36,8 @@ pub enum Subject {
     LongSession(Box<str>),
     /// A server showed it a certificate of this issuer.
     Issuer(Box<str>),
+    /// It used this service in a way that was alerted on.
+    Alerted(Box<str>),
 }
 
 /// One member of one role showing one thing.

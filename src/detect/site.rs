@@ -30,6 +30,10 @@ const VOLUMES_MAX: usize = 4096;
 /// When roles call services: roles times services, of at most 4 kB each.
 const RHYTHMS_MAX: usize = 4096;
 
+/// What so many hosts of a role were alerted on for is not kept out of what the role is known to do
+/// any longer: else every further host that begins to use a tool is one more alert, for ever.
+const SHARED_HOSTS_MIN: u64 = 3;
+
 /// What is known of the site's hosts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Site {
@@ -174,6 +178,18 @@ impl Site {
     /// A flow of a member of `role` uploaded `bytes` to `service`.
     pub fn learn_upload(&mut self, role: &str, service: &str, bytes: u64) {
         self.volumes.record(role, service, bytes, VOLUMES_MAX);
+    }
+
+    /// A use was alerted on; it teaches nothing, and is remembered as that.
+    pub fn learn_alerted(&mut self, limits: &Limits, member: Member<'_>, object: &str) {
+        self.mark(limits, member, Subject::Alerted(object.into()));
+    }
+
+    /// Whether so many other members of the role were alerted on for the same service that it is
+    /// the role's, for all that it was not known before: the operator has been told of each.
+    pub fn is_shared(&self, member: Member<'_>, object: &str) -> bool {
+        let alerted = Subject::Alerted(object.into());
+        self.prevalence.others(member.role, alerted, member.host) >= SHARED_HOSTS_MIN
     }
 
     /// Takes back what the open epoch learnt of a use that turned out unusual.

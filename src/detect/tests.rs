@@ -501,6 +501,31 @@ fn what_was_alerted_on_teaches_the_baseline_nothing() {
 }
 
 #[test]
+fn what_many_hosts_of_a_role_are_alerted_on_for_becomes_what_the_role_does() {
+    let by = |host: u8, at: i64| (0..6).map(move |n| (host, at + n * 300));
+    let posts = |hosts: std::ops::Range<u8>, at: i64| {
+        let each = hosts.flat_map(move |host| by(host, at));
+        each.map(|(host, at)| call(host, at, "hooks.slack.com", Client::Script))
+    };
+    let found = |first: u8| {
+        // In the third hour some begin, in the fourth they go on, in the fifth another one begins.
+        let mut calls = usual(40, 0);
+        calls.extend(posts(1..1 + first, 3 * HOUR));
+        calls.extend(posts(1..1 + first, 4 * HOUR));
+        calls.extend(posts(30..31, 5 * HOUR + 60));
+        calls.sort_by_key(|call| call.at);
+        let alerts = alerts(SERVERS, &calls);
+        alerts
+            .iter()
+            .filter(|alert| alert.subject.host == "10.0.1.30")
+            .map(|alert| alert.bits)
+            .next()
+    };
+    assert!(found(1).is_some(), "one other host makes nothing usual");
+    assert_eq!(found(6), None);
+}
+
+#[test]
 fn a_first_use_counts_once_the_host_has_a_history() {
     let history: Vec<_> = (0..6).flat_map(|day| usual(24, day * 24)).collect();
     let mut late = script(2);

@@ -330,7 +330,12 @@ impl Engine {
         self.usages
             .insert(key, now.at, usage, now.limits.baseline_keys_max);
         let key = now.key(Analytic::An1190, called);
-        let unusual = finding.is_some() || self.alerts.is_raised(&key);
+        let alerted = finding.is_some() || self.alerts.is_raised(&key);
+        let unusual = alerted && !self.site.is_shared(now.member(), &called.object);
+        if alerted {
+            self.site
+                .learn_alerted(now.limits, now.member(), &called.object);
+        }
         if unusual {
             self.site.unlearn(now.member(), called.used());
         } else {
