@@ -5,8 +5,8 @@
 //! for its first. What waits is written and synced at once (one sync for all), then acknowledged,
 //! then handed to the sensor. Holds what waits: at most [`WAITING_MAX`] batches.
 
+use super::backlog::{Backlog, Handing};
 use super::settings::Settings;
-use crate::endpoint::format::{Source, read_line};
 use crate::endpoint::report::Report;
 use crate::time::{Span, Timestamp};
 use anyhow::Context;
@@ -28,11 +28,6 @@ const WAITING_MAX: usize = 256;
 const SEGMENT_BYTES: u64 = 64 << 20;
 /// What one sync covers at most.
 const SYNC_BYTES: usize = 8 << 20;
-/// Without a saved state the sensor is handed what came in within this: a flow may still be
-/// attributed for so long.
-const REREAD: Span = Span::from_secs(3600);
-/// Reports of the journal that are handed over together.
-const REREAD_TOGETHER: usize = 1000;
 
 /// One line of the journal.
 #[derive(Debug, Serialize, Deserialize)]
@@ -96,8 +91,9 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal in the settings' folder.
-    pub fn open(settings: &Settings, from: Option<u64>) -> anyhow::Result<(Journal, Writer)> {
+    /// Opens the journal in the settings' folder; hands on who writes it, who hands over what it
+    /// holds already, and where that comes out.
+    pub fn open(settings: &Settings, from: Option<u64>) -> anyhow::Result<Opened> {
         let dir = settings.dir.join("journal");
         fs::create_dir_all(&dir)
             .with_context(|| format!("{}: cannot be made; name another folder", dir.display()))?;
@@ -110,13 +106,13 @@ impl Journal {
             file: None,
             next: 0,
             batches,
-            hand_over,
-            arrived,
-            from,
+            handing: Handing::default(),
         };
         let counted = writer.count();
         counted.with_context(|| format!("{}: cannot be read", writer.dir.display()))?;
-        Ok((Journal { queue }, writer))
+        writer.handing = Handing::new(hand_over, writer.next);
+        let backlog = Backlog::new(&writer.dir, from, writer.handing.clone());
+        Ok((Journal { queue }, writer, backlog, arrived))
     }
 
     /// Resolves once the batch is on disk.
@@ -146,6 +142,8 @@ impl Journal {
     }
 }
 
+type Opened = (Journal, Writer, Backlog, Receiver<Arrived>);
+
 /// Writes the journal, on a thread of its own.
 #[derive(Debug)]
 pub(super) struct Writer {
@@ -157,20 +155,12 @@ pub(super) struct Writer {
     /// The next line's number.
     next: u64,
     batches: Receiver<(Batch, oneshot::Sender<bool>)>,
-    hand_over: Sender<Arrived>,
-    pub arrived: Receiver<Arrived>,
-    /// The first line that the sensor's saved state has not seen.
-    from: Option<u64>,
+    handing: Handing,
 }
 
 impl Writer {
     /// Writes until nobody can bring more.
     pub fn run(mut self) {
-        // Only the sensor takes from now on: when it is gone, nobody waits for it.
-        self.arrived = crossbeam_channel::never();
-        if let Err(error) = self.reread() {
-            tracing::error!("{}: {error}", self.dir.display());
-        }
         while let Ok(first) = self.batches.recv() {
             let mut together = vec![first];
             let bytes = |batches: &[(Batch, _)]| -> usize {
@@ -191,7 +181,7 @@ impl Writer {
                 // Who asked may be gone; the line counts all the same.
                 let _ = done.send(written.is_ok());
                 if written.is_ok() {
-                    self.hand_over(batch.reports, self.next);
+                    self.handing.hand_over(batch.reports, self.next);
                 }
             }
         }
@@ -250,60 +240,14 @@ impl Writer {
         }
         Ok(())
     }
-
-    /// Hands over what the journal holds already.
-    fn reread(&self) -> io::Result<()> {
-        let since = Timestamp::from_nanos((received_at() * 1e9) as i64 - REREAD.as_nanos());
-        let firsts = self.segments.iter().map(|(first, _)| *first);
-        let ends = firsts.clone().skip(1).chain([self.next]);
-        for (first, end) in firsts.zip(ends) {
-            let mut number = first;
-            let path = self.dir.join(segment_name(first));
-            let mut input = BufReader::new(File::open(path)?);
-            let (mut line, mut reports) = (Vec::new(), Vec::new());
-            // What comes after the end was not acknowledged.
-            while number < end && input.read_until(b'\n', &mut line)? > 0 {
-                number += 1;
-                if self.from.is_none_or(|from| number > from) {
-                    reports.extend(self.reports_of(&line, since));
-                }
-                line.clear();
-                if reports.len() >= REREAD_TOGETHER {
-                    self.hand_over(std::mem::take(&mut reports), number);
-                }
-            }
-            self.hand_over(reports, number);
-        }
-        Ok(())
-    }
-
-    fn reports_of(&self, line: &[u8], since: Timestamp) -> Vec<Report> {
-        let Ok(journaled) = serde_json::from_slice::<Journaled<'_>>(line) else {
-            return Vec::new();
-        };
-        let received_at = journaled.moment();
-        if self.from.is_none() && received_at < since {
-            return Vec::new();
-        }
-        let agent = journaled.agent.as_deref();
-        let source = Source { agent, received_at };
-        read_line(journaled.line.as_bytes(), &source).unwrap_or_default()
-    }
-
-    /// Waits until the sensor has room; it may be gone.
-    fn hand_over(&self, reports: Vec<Report>, next: u64) {
-        if !reports.is_empty() {
-            let _ = self.hand_over.send(Arrived { reports, next });
-        }
-    }
 }
 
-fn segment_name(first: u64) -> String {
+pub(super) fn segment_name(first: u64) -> String {
     format!("reports-{first:020}.ndjson")
 }
 
 /// The segments in `dir`, in order.
-fn segments(dir: &Path) -> anyhow::Result<Vec<(u64, u64)>> {
+pub(super) fn segments(dir: &Path) -> anyhow::Result<Vec<(u64, u64)>> {
     let mut segments = Vec::new();
     let listing = fs::read_dir(dir).with_context(|| format!("{}", dir.display()))?;
     for entry in listing {

@@ -12,6 +12,7 @@
 mod accounts;
 mod agents;
 mod authority;
+mod backlog;
 mod body;
 mod caller;
 mod desk;
@@ -61,9 +62,11 @@ impl Intake {
         from: Option<u64>,
     ) -> anyhow::Result<Intake> {
         let (stop, stopped) = watch::channel(false);
-        let (journal, writer) = Journal::open(settings, from)?;
-        let arrived = writer.arrived.clone();
-        let mut threads = vec![std::thread::spawn(move || writer.run())];
+        let (journal, writer, backlog, arrived) = Journal::open(settings, from)?;
+        let mut threads = vec![
+            std::thread::spawn(move || writer.run()),
+            std::thread::spawn(move || backlog.run()),
+        ];
         let mut addr = None;
         if let Some(listen) = settings.listen {
             let desk = Arc::new(Desk::open(settings, journal.clone())?);
