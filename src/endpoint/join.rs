@@ -273,8 +273,8 @@ impl Join {
     /// The agent that speaks for `addr` at `at`; the first by name where several do.
     pub fn agent_of(&self, addr: IpAddr, at: Timestamp) -> Option<&str> {
         let mut names = self.claimed.get(&addr)?.iter();
-        let has = |name: &Box<str>| self.agents.get(name).is_some_and(|a| a.has(addr, at));
-        names.find(|name| has(name)).map(|name| &**name)
+        let name = names.find(|name| self.agents.get(name).is_some_and(|a| a.has(addr, at)))?;
+        Some(name)
     }
 
     /// How far the agent's clock is ahead of the sensor's; nothing where that is not known.

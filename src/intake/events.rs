@@ -33,17 +33,18 @@ pub(super) async fn post(
     let id = id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
     let id = id.filter(|id| id.len() <= BATCH_ID_BYTES_MAX);
     let now = Instant::now();
-    if let Some(id) = &id
-        && let Some(taken) = desk.accounts(|accounts| accounts.batch(&caller.name, id, now))
-    {
-        return Json(verdict(&taken, true)).into_response();
-    }
     let read = desk.room.read(&desk.settings, request).await;
     let read = read.and_then(|(body, room)| Ok((lines(&body)?, room)));
     let (lines, _room) = match read {
         Ok(read) => read,
         Err(Unreadable { status, reason }) => return refused(status, &reason),
     };
+    // Only now: an answer before the body is read breaks the pipe of a client that still sends.
+    if let Some(id) = &id
+        && let Some(taken) = desk.accounts(|accounts| accounts.batch(&caller.name, id, now))
+    {
+        return Json(verdict(&taken, true)).into_response();
+    }
     match desk.take(&caller, lines).await {
         Ok(mut taken) => {
             let answer = Json(verdict(&taken, false)).into_response();
