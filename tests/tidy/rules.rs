@@ -260,10 +260,10 @@ pub fn machine_paths(path: &str, text: &str) -> Vec<Fault> {
     for (index, line) in text.lines().enumerate() {
         for root in roots.map(|pieces| pieces.concat()) {
             let absolute = |at: usize| !at.checked_sub(1).is_some_and(|i| is_part(line, i));
-            // A pattern, as osquery's configuration has them, is of any machine.
-            let is_pattern = |at: usize| line[at + root.len()..].starts_with('%');
+            // Where homes lie is no secret of one machine; whose they are is.
+            let names = |at: usize| !line[at + root.len()..].starts_with(['%', '"']);
             let mut found = line.match_indices(&root).map(|(at, _)| at);
-            if found.any(|at| absolute(at) && !is_pattern(at)) {
+            if found.any(|at| absolute(at) && names(at)) {
                 faults.push(fault(
                     path,
                     index + 1,
