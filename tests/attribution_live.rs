@@ -268,8 +268,8 @@ fn exfiltrate(folder: &Path) {
 /// The alert names who uploaded, its parent and the archive.
 fn check_upload(folder: &Path) {
     let alerts = rows(folder.join("logs/alerts.log"));
-    let uploads = alerts.iter().filter(|alert| alert["analytic"] == "AN1415");
-    let alert = uploads.last().expect("an alert on the upload");
+    let mut uploads = alerts.iter().filter(|alert| alert["analytic"] == "AN1415");
+    let alert = uploads.next_back().expect("an alert on the upload");
     let process = &alert["subject"]["process"];
     assert_eq!(
         process["path"].as_str().map(file_name),
