@@ -14,6 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tapir::intake::{Agents, Authority, Intake, Kind, Settings};
+use tempfile::TempDir;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use ureq::tls::{ClientCert, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
@@ -94,6 +95,18 @@ impl Client {
     }
 }
 
+/// A listener, and an agent that is enrolled with it.
+fn listen(name: &str, kind: Kind, change: impl FnOnce(&mut Settings)) -> (Intake, Client, TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    let pem = enrol(dir, name, kind);
+    let mut settings = settings(dir);
+    change(&mut settings);
+    let intake = Intake::start(&settings, Vec::new(), None).unwrap();
+    let client = Client::new(&intake, dir, Some(&pem));
+    (intake, client, folder)
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(bytes).unwrap();
@@ -137,11 +150,7 @@ fn only_who_is_enrolled_is_heard() {
 
 #[test]
 fn every_line_gets_a_verdict_and_a_batch_counts_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path();
-    let relay = enrol(dir, "collector", Kind::Relay);
-    let intake = Intake::start(&settings(dir), Vec::new(), None).unwrap();
-    let client = Client::new(&intake, dir, Some(&relay));
+    let (intake, client, _folder) = listen("collector", Kind::Relay, |_| ());
     let deep = "[".repeat(10_000);
     let old = json!({
         "agent": "x", "window": {"from": 0, "to": 0}, "deed": {"inventory": {"hostname": "x"}},
@@ -200,11 +209,7 @@ fn every_line_gets_a_verdict_and_a_batch_counts_once() {
 
 #[test]
 fn bodies_are_bounded() {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path();
-    let pem = enrol(dir, "host-a", Kind::Host);
-    let intake = Intake::start(&settings(dir), Vec::new(), None).unwrap();
-    let client = Client::new(&intake, dir, Some(&pem));
+    let (intake, client, _folder) = listen("host-a", Kind::Host, |_| ());
     let post = |encoding, body: &[u8]| {
         let headers = [("Content-Encoding", encoding)];
         client.send("POST", "/v1/events", &headers, body).unwrap()
@@ -229,15 +234,8 @@ fn bodies_are_bounded() {
 
 #[test]
 fn an_agent_that_sends_too_fast_is_told_to_wait() {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path();
-    let pem = enrol(dir, "host-a", Kind::Host);
-    let slow = Settings {
-        agent_lines_per_s: 0.1,
-        ..settings(dir)
-    };
-    let intake = Intake::start(&slow, Vec::new(), None).unwrap();
-    let client = Client::new(&intake, dir, Some(&pem));
+    let slow = |settings: &mut Settings| settings.agent_lines_per_s = 0.1;
+    let (intake, client, _folder) = listen("host-a", Kind::Host, slow);
     let two = line(1) + "\n" + &line(2);
     assert_eq!(client.post("/v1/events", &two).status, 200);
     assert_eq!(client.post("/v1/events", &two).status, 429);
@@ -250,11 +248,7 @@ fn an_agent_that_sends_too_fast_is_told_to_wait() {
 
 #[test]
 fn clients_of_elasticsearch_find_what_they_need() {
-    let folder = tempfile::tempdir().unwrap();
-    let dir = folder.path();
-    let pem = enrol(dir, "host-a", Kind::Host);
-    let intake = Intake::start(&settings(dir), Vec::new(), None).unwrap();
-    let client = Client::new(&intake, dir, Some(&pem));
+    let (intake, client, _folder) = listen("host-a", Kind::Host, |_| ());
     let beat = [("User-Agent", "Elastic-Filebeat/8.11.0 (linux; amd64)")];
     let root = client.send("GET", "/", &beat, b"").unwrap();
     assert_eq!(root.product.as_deref(), Some("Elasticsearch"));

@@ -102,10 +102,10 @@ impl Delivery {
                     wait / 2
                 }
             };
-            let is_empty = batches::list(&self.dir).is_ok_and(|batches| batches.is_empty());
             if let Some(at) = stopped_at {
                 let elapsed: Duration = Instant::now() - at;
-                if is_empty || elapsed >= STOP_TIMEOUT {
+                let is_empty = || batches::list(&self.dir).is_ok_and(|left| left.is_empty());
+                if elapsed >= STOP_TIMEOUT || is_empty() {
                     return;
                 }
                 std::thread::sleep(LOOK_EVERY);

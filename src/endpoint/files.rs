@@ -198,7 +198,7 @@ impl Actor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::endpoint::report::{ArchiveBasis, Deed, Format, Method, Window};
+    use crate::endpoint::report::{ArchiveBasis, Deed};
 
     const DAY: i64 = 86_400;
 
@@ -208,22 +208,14 @@ mod tests {
             kind: "tar".into(),
             basis: ArchiveBasis::Magic,
         });
-        Report {
-            agent: "a".into(),
-            received_at: at,
-            window: Window { from: at, to: at },
-            method: Method::Event,
-            format: Format::Tapir,
-            sequence: None,
-            boot: None,
-            deed: Deed::File(Box::new(FileReport {
-                activity,
-                path: path.into(),
-                size: Some(7),
-                archive,
-                process: None,
-            })),
-        }
+        let file = FileReport {
+            activity,
+            path: path.into(),
+            size: Some(7),
+            archive,
+            process: None,
+        };
+        Report::of_event("a", at, Deed::File(Box::new(file)))
     }
 
     fn take(files: &mut Files, report: &Report) {

@@ -1,8 +1,8 @@
 use super::attribution::Key;
 use super::clock::Clock;
 use super::report::{
-    Deed, Direction, FlowActivity, FlowReport, Format, Inventory, Method, Place, Process,
-    ProcessActivity, ProcessReport, Report, Window,
+    Deed, Direction, FlowActivity, FlowReport, Inventory, Method, Place, Process, ProcessActivity,
+    ProcessReport, Report, Window,
 };
 use super::*;
 use crate::limits::Limits;
@@ -73,19 +73,7 @@ fn connect(host: &str, port: u16, millis: i64, process: Process) -> Report {
 }
 
 fn told(agent: &str, millis: i64, deed: Deed) -> Report {
-    Report {
-        agent: agent.into(),
-        received_at: at(millis),
-        window: Window {
-            from: at(millis),
-            to: at(millis),
-        },
-        method: Method::Event,
-        format: Format::Tapir,
-        sequence: None,
-        boot: None,
-        deed,
-    }
+    Report::of_event(agent, at(millis), deed)
 }
 
 fn flow_of(report: &mut Report) -> &mut FlowReport {

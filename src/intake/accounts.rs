@@ -3,8 +3,8 @@
 //! One account for each agent that was authenticated, with at most [`BATCHES_KEPT`] batches; what
 //! documents were made is remembered for [`DOCUMENTS_KEPT`] over all.
 
-use super::agents::write_private;
 use super::desk::Taken;
+use super::private::write;
 use anyhow::Context;
 use foldhash::quality::RandomState;
 use hashbrown::{HashMap, HashSet};
@@ -25,23 +25,24 @@ const BURST_S: f64 = 10.0;
 /// A bucket of tokens that fills with time.
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
+    per_s: f64,
     tokens: f64,
     filled_at: Instant,
 }
 
 impl Bucket {
     fn new(now: Instant, per_s: f64) -> Bucket {
-        let tokens = per_s * BURST_S;
         Bucket {
-            tokens,
+            per_s,
+            tokens: per_s * BURST_S,
             filled_at: now,
         }
     }
 
     /// What is there; a batch may overdraw it, so that one larger than the bucket passes too.
-    fn fill(&mut self, now: Instant, per_s: f64) -> f64 {
+    fn fill(&mut self, now: Instant) -> f64 {
         let since = now.saturating_duration_since(self.filled_at).as_secs_f64();
-        self.tokens = (self.tokens + since * per_s).min(per_s * BURST_S);
+        self.tokens = (self.tokens + since * self.per_s).min(self.per_s * BURST_S);
         self.filled_at = now;
         self.tokens
     }
@@ -87,7 +88,7 @@ impl Seen {
     }
 
     pub(super) fn write(&self, dir: &Path) -> anyhow::Result<()> {
-        write_private(&Seen::path(dir), &serde_json::to_vec(self)?)
+        write(&Seen::path(dir), &serde_json::to_vec(self)?)
     }
 
     fn path(dir: &Path) -> PathBuf {
@@ -107,11 +108,21 @@ struct Account {
     batches: VecDeque<(u64, Taken)>,
 }
 
+impl Account {
+    fn new(bucket: Bucket, counts: Counts) -> Account {
+        Account {
+            bucket,
+            counts,
+            batches: VecDeque::new(),
+        }
+    }
+}
+
 /// The accounts of all agents.
 #[derive(Debug)]
 pub(super) struct Accounts {
-    agent_lines_per_s: f64,
-    lines_per_s: f64,
+    /// What each agent begins with.
+    full: Bucket,
     all: Bucket,
     accounts: HashMap<String, Account, RandomState>,
     is_changed: bool,
@@ -123,20 +134,11 @@ pub(super) struct Accounts {
 impl Accounts {
     /// Accounts that go on from what was `seen`.
     pub fn new(now: Instant, agent_lines_per_s: f64, lines_per_s: f64, seen: Seen) -> Accounts {
+        let full = Bucket::new(now, agent_lines_per_s);
         let seen = seen.0.into_iter();
-        let accounts = seen.map(|(name, counts)| {
-            let bucket = Bucket::new(now, agent_lines_per_s);
-            let batches = VecDeque::new();
-            let account = Account {
-                bucket,
-                counts,
-                batches,
-            };
-            (name, account)
-        });
+        let accounts = seen.map(|(name, counts)| (name, Account::new(full, counts)));
         Accounts {
-            agent_lines_per_s,
-            lines_per_s,
+            full,
             all: Bucket::new(now, lines_per_s),
             accounts: accounts.collect(),
             is_changed: false,
@@ -146,23 +148,18 @@ impl Accounts {
         }
     }
 
-    fn of(&mut self, name: &str, now: Instant) -> &mut Account {
-        let per_s = self.agent_lines_per_s;
-        let fresh = || Account {
-            bucket: Bucket::new(now, per_s),
-            counts: Counts::default(),
-            batches: VecDeque::new(),
-        };
+    fn of(&mut self, name: &str) -> &mut Account {
+        let full = self.full;
+        let fresh = || Account::new(full, Counts::default());
         self.accounts.entry(name.to_owned()).or_insert_with(fresh)
     }
 
     /// Whether the agent may send `lines` now; they are taken from what it may send.
     pub fn admit(&mut self, name: &str, lines: usize, now: Instant) -> bool {
-        let (agent_per_s, all_per_s) = (self.agent_lines_per_s, self.lines_per_s);
-        let all = self.all.fill(now, all_per_s);
+        let all = self.all.fill(now);
         self.is_changed = true;
-        let account = self.of(name, now);
-        if account.bucket.fill(now, agent_per_s) <= 0.0 || all <= 0.0 {
+        let account = self.of(name);
+        if account.bucket.fill(now) <= 0.0 || all <= 0.0 {
             account.counts.throttled += 1;
             return false;
         }
@@ -172,16 +169,16 @@ impl Accounts {
     }
 
     /// What was answered to this batch before.
-    pub fn batch(&mut self, name: &str, id: &str, now: Instant) -> Option<Taken> {
+    pub fn batch(&mut self, name: &str, id: &str) -> Option<Taken> {
         let id = self.hasher.hash_one(id);
-        let batches = &self.of(name, now).batches;
+        let batches = &self.of(name).batches;
         let known = batches.iter().find(|(known, _)| *known == id)?;
         Some(known.1.clone())
     }
 
-    pub fn keep_batch(&mut self, name: &str, id: &str, taken: Taken, now: Instant) {
+    pub fn keep_batch(&mut self, name: &str, id: &str, taken: Taken) {
         let id = self.hasher.hash_one(id);
-        let batches = &mut self.of(name, now).batches;
+        let batches = &mut self.of(name).batches;
         if batches.len() >= BATCHES_KEPT {
             batches.pop_front();
         }
@@ -208,8 +205,8 @@ impl Accounts {
     }
 
     /// Counts what became of an agent's lines.
-    pub fn count(&mut self, name: &str, taken: &Taken, at: u64, now: Instant) {
-        let counts = &mut self.of(name, now).counts;
+    pub fn count(&mut self, name: &str, taken: &Taken, at: u64) {
+        let counts = &mut self.of(name).counts;
         counts.last_at = at;
         counts.reports += taken.reports;
         counts.idle += taken.idle;

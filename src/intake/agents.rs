@@ -4,15 +4,14 @@
 //! is written whole and renamed, under a lock: the command line and a running sensor both change
 //! it. Small: one entry an agent.
 
+use super::private::{make_dir, random, write};
 use anyhow::{Context, bail};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest::{SHA256, digest};
-use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -76,7 +75,7 @@ impl Agents {
     /// # Errors
     /// A folder that cannot be made, a list that cannot be read.
     pub fn open(dir: &Path) -> anyhow::Result<Agents> {
-        make_private_dir(dir)?;
+        make_dir(dir)?;
         let mut agents = Agents {
             path: dir.join("agents.json"),
             list: List::default(),
@@ -265,7 +264,7 @@ impl Agents {
         lock.lock()?;
         self.refresh()?;
         change(&mut self.list)?;
-        write_private(&self.path, &serde_json::to_vec_pretty(&self.list)?)?;
+        write(&self.path, &serde_json::to_vec_pretty(&self.list)?)?;
         self.changed_at = fs::metadata(&self.path)?.modified().ok();
         Ok(())
     }
@@ -285,37 +284,9 @@ fn enrolled(kind: Kind) -> Enrolled {
 
 /// 256 random bits, as text.
 fn random_secret() -> anyhow::Result<String> {
-    let mut bytes = [0; 32];
-    let filled = SystemRandom::new().fill(&mut bytes);
-    filled.map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
-    Ok(URL_SAFE_NO_PAD.encode(bytes))
+    Ok(URL_SAFE_NO_PAD.encode(random::<32>()?))
 }
 
 fn hash(secret: &str) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.as_bytes()))
-}
-
-/// Makes a folder that nobody else may look into.
-pub(super) fn make_private_dir(dir: &Path) -> anyhow::Result<()> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir);
-    made.with_context(|| format!("{}: cannot be made; name another folder", dir.display()))
-}
-
-/// Writes a file that nobody else may read, whole or not at all.
-pub(super) fn write_private(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    let new = path.with_extension("new");
-    let write = || {
-        let mut options = File::options();
-        options.create(true).write(true).truncate(true).mode(0o600);
-        let mut file = options.open(&new)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, path)
-    };
-    write().with_context(|| format!("{}: cannot be written", path.display()))
 }

@@ -3,13 +3,12 @@
 //! Made once, in the intake's folder; who has that folder is the authority. Certificates are ECDSA
 //! P-256 (FIPS 186-5) in X.509 (RFC 5280). Keeps nothing in memory beyond what is asked for.
 
-use super::agents::{make_private_dir, write_private};
+use super::private::{make_dir, random, write};
 use anyhow::Context;
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
     KeyUsagePurpose, SerialNumber,
 };
-use ring::rand::{SecureRandom, SystemRandom};
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
@@ -52,7 +51,7 @@ impl Authority {
     /// # Errors
     /// A folder or a file that cannot be read or written.
     pub fn open(dir: &Path) -> anyhow::Result<Authority> {
-        make_private_dir(dir)?;
+        make_dir(dir)?;
         let path = dir.join("ca.pem");
         if !path.exists() {
             let key = KeyPair::generate()?;
@@ -60,8 +59,8 @@ impl Authority {
             params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
             params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
             let certificate = params.self_signed(&key)?;
-            write_private(&dir.join("ca.key"), key.serialize_pem().as_bytes())?;
-            write_private(&path, certificate.pem().as_bytes())?;
+            write(&dir.join("ca.key"), key.serialize_pem().as_bytes())?;
+            write(&path, certificate.pem().as_bytes())?;
         }
         Ok(Authority {
             dir: dir.to_owned(),
@@ -120,8 +119,8 @@ impl Authority {
                 };
                 params.subject_alt_names.push(name);
             }
-            write_private(&path, self.sign(params)?.as_bytes())?;
-            write_private(&self.dir.join("server.names"), wanted.as_bytes())?;
+            write(&path, self.sign(params)?.as_bytes())?;
+            write(&self.dir.join("server.names"), wanted.as_bytes())?;
         }
         let pem = read(&path)?;
         let mut roots = RootCertStore::empty();
@@ -166,9 +165,7 @@ fn params(name: &str, days: u64) -> anyhow::Result<CertificateParams> {
     let now = SystemTime::now();
     params.not_before = (now - LEEWAY).into();
     params.not_after = (now + DAY * u32::try_from(days).unwrap_or(u32::MAX)).into();
-    let mut serial = [0; 16];
-    let filled = SystemRandom::new().fill(&mut serial);
-    filled.map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    let mut serial = random::<16>()?;
     // A positive number whose length is fixed (RFC 5280, section 4.1.2.2).
     serial[0] = serial[0] & 0x7f | 0x40;
     params.serial_number = Some(SerialNumber::from_slice(&serial));

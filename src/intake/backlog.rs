@@ -4,8 +4,7 @@
 //! acknowledged as ever: what they bring is in the journal, and is read from there in its turn,
 //! until the reader has caught up with the writer. Holds [`TOGETHER`] reports.
 
-use super::journal::{Arrived, Journaled, received_at, segment_name, segments};
-use crate::endpoint::format::{Source, read_line};
+use super::journal::{Arrived, Journaled, moment, received_at, segment_name, segments};
 use crate::endpoint::report::Report;
 use crate::time::{Span, Timestamp};
 use crossbeam_channel::Sender;
@@ -104,7 +103,7 @@ impl Backlog {
     }
 
     fn read(&self) -> anyhow::Result<()> {
-        let since = Timestamp::from_nanos((received_at() * 1e9) as i64 - REREAD.as_nanos());
+        let since = moment(received_at() - REREAD.as_secs_f64());
         // The first line that was not looked at.
         let mut number = self.from.unwrap_or(0);
         while !self.handing.catches_up(number) {
@@ -160,12 +159,9 @@ impl Backlog {
         let Ok(journaled) = serde_json::from_slice::<Journaled<'_>>(line) else {
             return Vec::new();
         };
-        let received_at = journaled.moment();
-        if self.from.is_none() && received_at < since {
+        if self.from.is_none() && moment(journaled.received_at) < since {
             return Vec::new();
         }
-        let agent = journaled.agent.as_deref();
-        let source = Source { agent, received_at };
-        read_line(journaled.line.as_bytes(), &source).unwrap_or_default()
+        journaled.read().unwrap_or_default()
     }
 }

@@ -84,6 +84,16 @@ impl Room {
         };
         Ok((inflated, room))
     }
+
+    /// The lines of `request`, as [`Room::read`] has its body.
+    pub async fn lines(
+        &self,
+        settings: &Settings,
+        request: Request<Body>,
+    ) -> Result<(Vec<Vec<u8>>, SemaphorePermit<'_>), Unreadable> {
+        let (body, room) = self.read(settings, request).await?;
+        Ok((lines(&body)?, room))
+    }
 }
 
 fn number(headers: &HeaderMap, name: &str) -> Option<usize> {
@@ -110,7 +120,7 @@ fn inflate(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, Unreadable> {
 
 /// The lines of a body: of NDJSON, or the members of one JSON list, as some shippers send. One that
 /// is longer than any event stays in its place, cut after the bound, to be refused there.
-pub(super) fn lines(body: &[u8]) -> Result<Vec<Vec<u8>>, Unreadable> {
+fn lines(body: &[u8]) -> Result<Vec<Vec<u8>>, Unreadable> {
     let body = body.trim_ascii();
     if body.first() == Some(&b'[') {
         let members = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(body);

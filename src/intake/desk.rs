@@ -7,12 +7,12 @@ use super::accounts::{Accounts, Seen};
 use super::agents::Agents;
 use super::body::Room;
 use super::caller::{Caller, Peer, identify};
-use super::journal::{Batch, Journal, Journaled, Unjournaled, received_at};
+use super::journal::{Batch, Journal, Journaled, Unjournaled, moment, received_at};
 use super::settings::Settings;
-use crate::endpoint::format::{Refused, Source, read_line};
+use crate::endpoint::format::{Source, read_line_or_of};
 use crate::endpoint::report::Report;
 use crate::time::{Span, Timestamp};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
@@ -48,6 +48,16 @@ pub(super) enum NotTaken {
 
 /// How long an agent that was sent away should wait.
 pub(super) const RETRY_AFTER_S: u64 = 5;
+
+impl NotTaken {
+    /// As HTTP has it.
+    pub fn status(self) -> StatusCode {
+        match self {
+            NotTaken::TooFast | NotTaken::Busy => StatusCode::TOO_MANY_REQUESTS,
+            NotTaken::Failed => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+}
 
 impl From<Unjournaled> for NotTaken {
     fn from(why: Unjournaled) -> NotTaken {
@@ -124,7 +134,7 @@ impl Desk {
             self.journal.commit(batch).await?;
         }
         let at = received_at() as u64;
-        self.accounts(|accounts| accounts.count(&caller.name, &taken, at, now));
+        self.accounts(|accounts| accounts.count(&caller.name, &taken, at));
         Ok(taken)
     }
 
@@ -178,18 +188,14 @@ fn read_one<'a>(
     received: f64,
     line: &[u8],
 ) -> Result<(Vec<Report>, Option<&'a str>), String> {
-    let received_at = Timestamp::from_nanos((received * 1e9).round() as i64);
+    let received_at = moment(received);
     if std::str::from_utf8(line).is_err() {
         return Err("is no UTF-8: send JSON as RFC 8259 has it".to_owned());
     }
-    let read = |agent| read_line(line, &Source { agent, received_at });
     let agent = caller.agent();
-    let (read, agent) = match read(agent) {
-        // A relay that names nobody speaks for itself.
-        Err(Refused::Nameless { .. }) => (read(Some(&caller.name)), Some(caller.name.as_str())),
-        read => (read, agent),
-    };
-    let reports = read.map_err(|refused| refused.to_string())?;
+    // A relay that names nobody speaks for itself.
+    let read = read_line_or_of(line, &Source { agent, received_at }, &caller.name);
+    let (reports, agent) = read.map_err(|refused| refused.to_string())?;
     let (earliest, latest) = (
         Timestamp::from_nanos(received_at.as_nanos() - LATE_MAX.as_nanos()),
         received_at + EARLY_MAX,

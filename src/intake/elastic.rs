@@ -4,9 +4,9 @@
 //! `_id`), 400 refused for good, 429 to be sent again; the clients retry or drop each item by that.
 //! Everything else that a client asks first is answered with what keeps it going. Keeps no index.
 
-use super::body::{LINES_MAX, Unreadable, lines};
+use super::body::{LINES_MAX, Unreadable};
 use super::caller::Peer;
-use super::desk::{NotTaken, Shared};
+use super::desk::Shared;
 use super::events;
 use axum::Json;
 use axum::body::Body;
@@ -93,9 +93,7 @@ pub(super) async fn bulk(
     let Some(caller) = desk.identify(&peer, &headers) else {
         return events::unknown();
     };
-    let read = desk.room.read(&desk.settings, request).await;
-    let read = read.and_then(|(body, room)| Ok((lines(&body)?, room)));
-    let (lines, _room) = match read {
+    let (lines, _room) = match desk.room.lines(&desk.settings, request).await {
         Ok(read) => read,
         Err(Unreadable { status, reason }) => return fail(&headers, status, &reason),
     };
@@ -139,10 +137,7 @@ pub(super) async fn bulk(
             });
         }
         Err(why) => {
-            let status = match why {
-                NotTaken::TooFast | NotTaken::Busy => 429,
-                NotTaken::Failed => 503,
-            };
+            let status = why.status().as_u16();
             for place in places {
                 let item = &mut items[place];
                 (item.status, item.reason) = (status, Some(why.to_string()));

@@ -4,7 +4,7 @@
 //! as before when it comes again. Answers `200` once what was good is in the journal; `refused`
 //! tells lines, counted from 1, and why. `429` and `503` say to send the whole again.
 
-use super::body::{Unreadable, lines};
+use super::body::Unreadable;
 use super::caller::Peer;
 use super::desk::{NotTaken, RETRY_AFTER_S, Shared, Taken};
 use axum::Json;
@@ -14,7 +14,6 @@ use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{Request, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
-use std::time::Instant;
 
 /// Reasons that one answer tells; the others are counted.
 const REASONS_MAX: usize = 100;
@@ -32,16 +31,13 @@ pub(super) async fn post(
     let id = request.headers().get("x-batch-id");
     let id = id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
     let id = id.filter(|id| id.len() <= BATCH_ID_BYTES_MAX);
-    let now = Instant::now();
-    let read = desk.room.read(&desk.settings, request).await;
-    let read = read.and_then(|(body, room)| Ok((lines(&body)?, room)));
-    let (lines, _room) = match read {
+    let (lines, _room) = match desk.room.lines(&desk.settings, request).await {
         Ok(read) => read,
         Err(Unreadable { status, reason }) => return refused(status, &reason),
     };
     // Only now: an answer before the body is read breaks the pipe of a client that still sends.
     if let Some(id) = &id
-        && let Some(taken) = desk.accounts(|accounts| accounts.batch(&caller.name, id, now))
+        && let Some(taken) = desk.accounts(|accounts| accounts.batch(&caller.name, id))
     {
         return Json(verdict(&taken, true)).into_response();
     }
@@ -50,7 +46,7 @@ pub(super) async fn post(
             let answer = Json(verdict(&taken, false)).into_response();
             if let Some(id) = id {
                 taken.refused.truncate(REASONS_MAX);
-                desk.accounts(|accounts| accounts.keep_batch(&caller.name, &id, taken, now));
+                desk.accounts(|accounts| accounts.keep_batch(&caller.name, &id, taken));
             }
             answer
         }
@@ -80,11 +76,7 @@ pub(super) fn unknown() -> Response {
 }
 
 fn not_taken(why: NotTaken) -> Response {
-    let status = match why {
-        NotTaken::TooFast | NotTaken::Busy => StatusCode::TOO_MANY_REQUESTS,
-        NotTaken::Failed => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let mut response = refused(status, &why.to_string());
+    let mut response = refused(why.status(), &why.to_string());
     response
         .headers_mut()
         .insert(RETRY_AFTER, RETRY_AFTER_S.into());

@@ -4,10 +4,11 @@
 //! its beginning. How far each was read is kept beside the journal, after what was read is in it.
 //! Holds one chunk of one file.
 
-use super::agents::{Kind, make_private_dir, write_private};
+use super::agents::Kind;
 use super::caller::Caller;
 use super::desk::read;
 use super::journal::{Journal, Unjournaled};
+use super::private::{make_dir, write};
 use crate::endpoint::format::LINE_BYTES_MAX;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -43,7 +44,7 @@ pub(super) struct Follower {
 impl Follower {
     /// Follows `files`, and every file in those that are folders, from where they were read to.
     pub fn open(dir: &Path, files: Vec<PathBuf>, journal: Journal) -> anyhow::Result<Follower> {
-        make_private_dir(dir)?;
+        make_dir(dir)?;
         let marks_path = dir.join("followed.json");
         let marks = match fs::read(&marks_path) {
             Ok(text) => serde_json::from_slice(&text)
@@ -117,7 +118,7 @@ impl Follower {
         self.take(path, &chunk)?;
         let offset = offset + whole as u64;
         self.marks.insert(path.to_owned(), Mark { inode, offset });
-        write_private(&self.marks_path, &serde_json::to_vec(&self.marks)?)?;
+        write(&self.marks_path, &serde_json::to_vec(&self.marks)?)?;
         Ok(is_more)
     }
 

@@ -7,6 +7,7 @@
 
 use super::backlog::{Backlog, Handing};
 use super::settings::Settings;
+use crate::endpoint::format::{Refused, Source, read_line};
 use crate::endpoint::report::Report;
 use crate::time::{Span, Timestamp};
 use anyhow::Context;
@@ -43,10 +44,22 @@ pub struct Journaled<'a> {
 }
 
 impl Journaled<'_> {
-    /// The moment, as every reader of the journal has it.
-    pub fn moment(&self) -> Timestamp {
-        Timestamp::from_nanos((self.received_at * 1e9).round() as i64)
+    /// What the line says.
+    ///
+    /// # Errors
+    /// Why it cannot be taken.
+    pub fn read(&self) -> Result<Vec<Report>, Refused> {
+        let source = Source {
+            agent: self.agent.as_deref(),
+            received_at: moment(self.received_at),
+        };
+        read_line(self.line.as_bytes(), &source)
     }
+}
+
+/// Seconds since 1970 as every reader of the journal has them.
+pub(super) fn moment(seconds: f64) -> Timestamp {
+    Timestamp::from_nanos((seconds * 1e9).round() as i64)
 }
 
 /// When a report that comes in now counts: in whole microseconds, which the journal's numbers hold.

@@ -21,6 +21,7 @@ mod events;
 mod followed;
 mod journal;
 mod osquery;
+mod private;
 mod serving;
 mod settings;
 

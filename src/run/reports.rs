@@ -7,7 +7,7 @@
 //! told, and the others are taken.
 #![allow(clippy::disallowed_methods)] // The shell reads the files that were named.
 
-use crate::endpoint::format::{Refused, Source, read_line};
+use crate::endpoint::format::{Source, read_line_or_of};
 use crate::endpoint::report::Report;
 use crate::intake::Journaled;
 use crate::time::Timestamp;
@@ -85,22 +85,11 @@ impl Reports {
         }
         let journaled: Option<Journaled<'_>> = serde_json::from_slice(line).ok();
         let read = match &journaled {
-            Some(journaled) => {
-                let source = Source {
-                    agent: journaled.agent.as_deref(),
-                    received_at: journaled.moment(),
-                };
-                read_line(journaled.line.as_bytes(), &source)
-            }
+            Some(journaled) => journaled.read(),
             None => {
-                let read = |agent| {
-                    let received_at = Timestamp::default();
-                    read_line(line, &Source { agent, received_at })
-                };
-                match read(None) {
-                    Err(Refused::Nameless { .. }) => read(Some(stem)),
-                    read => read,
-                }
+                let (agent, received_at) = (None, Timestamp::default());
+                let read = read_line_or_of(line, &Source { agent, received_at }, stem);
+                read.map(|(reports, _)| reports)
             }
         };
         let mut read = read.map_err(|refused| refused.to_string())?;

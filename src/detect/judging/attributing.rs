@@ -104,13 +104,9 @@ impl Attributing {
         let Some(upload) = &finding.upload else {
             return Vec::new();
         };
-        let agent = match &attribution.agent {
-            Some(agent) => Some(&**agent),
-            None => self
-                .join
-                .agent_of(scene.flow.originator.addr, upload.began_at),
-        };
-        let Some(agent) = agent else {
+        let host = scene.flow.originator.addr;
+        let by_address = || self.join.agent_of(host, upload.began_at);
+        let Some(agent) = attribution.agent.as_deref().or_else(by_address) else {
             return Vec::new();
         };
         let offset = self.join.offset(agent, upload.began_at);

@@ -3,8 +3,8 @@
 use super::super::attack::Analytic;
 use super::*;
 use crate::endpoint::report::{
-    Archive, ArchiveBasis, Deed, FileActivity, FileReport, FlowActivity, FlowReport, Format,
-    Inventory, Method, Place, Process, Report, Window,
+    Archive, ArchiveBasis, Deed, FileActivity, FileReport, FlowActivity, FlowReport, Inventory,
+    Place, Process, Report,
 };
 
 const BYTES: u64 = 80_000_000;
@@ -27,17 +27,7 @@ fn observations() -> Vec<Observation> {
 }
 
 fn report(seconds: i64, deed: Deed) -> Report {
-    let at = Timestamp::from_parts(START + seconds, 0);
-    Report {
-        agent: "db-7".into(),
-        received_at: at,
-        window: Window { from: at, to: at },
-        method: Method::Event,
-        format: Format::Tapir,
-        sequence: None,
-        boot: None,
-        deed,
-    }
+    Report::of_event("db-7", Timestamp::from_parts(START + seconds, 0), deed)
 }
 
 fn process(pid: u32, path: &str) -> Process {

@@ -79,6 +79,22 @@ pub fn read_line(line: &[u8], source: &Source<'_>) -> Result<Vec<Report>, Refuse
     Ok(reading.finish())
 }
 
+/// As [`read_line`]; a line that names no host is of `otherwise`. Gives also who was taken for the
+/// agent before any name in the line.
+pub fn read_line_or_of<'a>(
+    line: &[u8],
+    source: &Source<'a>,
+    otherwise: &'a str,
+) -> Result<(Vec<Report>, Option<&'a str>), Refused> {
+    match read_line(line, source) {
+        Err(Refused::Nameless { .. }) => {
+            let agent = Some(otherwise);
+            Ok((read_line(line, &Source { agent, ..*source })?, agent))
+        }
+        read => Ok((read?, source.agent)),
+    }
+}
+
 /// Keys that tell a format: the first row whose keys are all there counts.
 const SHAPES: &[(&[&str], Format)] = &[
     (&["deed", "window"], Format::Tapir),
