@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::BuildHasher;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Epochs (hours) that a mark lives: thirty days.
 const LIFE_EPOCHS: i64 = 30 * 24;
@@ -31,9 +32,9 @@ pub enum Subject {
     /// It used this service with a browser or the service's application.
     Application(Box<str>),
     /// It called this object of the web.
-    Called(Box<str>),
+    Called(Arc<str>),
     /// It held a session of ten minutes or more with this object.
-    LongSession(Box<str>),
+    LongSession(Arc<str>),
     /// A server showed it a certificate of this issuer.
     Issuer(Box<str>),
     /// It used this service in a way that was alerted on.

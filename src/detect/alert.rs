@@ -20,6 +20,7 @@ use crate::net::Uid;
 use crate::observe::FlowId;
 use crate::time::Timestamp;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// An alert. As JSON it is one line of `alerts.log`; the fields that are left out there are for
 /// `notice.log`.
@@ -141,7 +142,7 @@ impl AlertAttribution {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AlertObject {
     /// The service and the customer of a shared one; else the registrable domain or the network.
-    pub service: Box<str>,
+    pub service: Arc<str>,
     /// What it is for; `other` for what the catalogue does not know.
     pub category: &'static str,
     /// The host's name.

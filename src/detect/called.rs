@@ -11,6 +11,7 @@ use crate::observe::{FlowId, TlsSession};
 use bstr::BString;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A name above this is no host name (RFC 1035, section 2.3.4).
 pub const NAME_BYTES_MAX: usize = 253;
@@ -49,7 +50,7 @@ pub enum NamedBy {
 pub struct Called {
     /// The service of the catalogue and the customer of a shared one, the registrable domain, or
     /// the network.
-    pub object: Box<str>,
+    pub object: Arc<str>,
     /// The host's name, where there is one.
     pub name: Option<BString>,
     /// How it is known.
@@ -84,7 +85,7 @@ impl Called {
             None => network_of(flow.responder.addr),
         };
         Called {
-            object: object.into_boxed_str(),
+            object: object.into(),
             name,
             named_by,
             ..Called::default()

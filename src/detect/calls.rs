@@ -13,12 +13,13 @@ use crate::limits::Limits;
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A key that was not seen for so long is forgotten.
 const LIFE_BACK: Span = Span::from_secs(-30 * 86_400);
 
 /// A host, and what it calls.
-pub type CallKey = (IpAddr, Box<str>);
+pub type CallKey = (IpAddr, Arc<str>);
 
 /// What is kept of every key.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -35,8 +36,8 @@ pub struct Call {
     pub tracks: Tracks,
     /// How its requests were answered.
     pub replies: Replies,
-    /// The epoch in which the call was last told to the site.
-    pub told_epoch: Option<i64>,
+    /// The epoch in which the call was last told to the site. Hours since 1970 fit.
+    told_epoch: Option<i32>,
     /// The highest entropy of a clear-text URI, in hundredths of a bit for each character.
     pub uri_centibits: u16,
 }
@@ -50,6 +51,12 @@ impl Call {
             told_epoch: None,
             uri_centibits: 0,
         }
+    }
+
+    /// Whether the site is to be told of the call: once in each `epoch`.
+    pub fn is_due(&mut self, epoch: i64) -> bool {
+        let epoch = i32::try_from(epoch).unwrap_or(i32::MAX);
+        self.told_epoch.replace(epoch) != Some(epoch)
     }
 
     /// Bytes that it holds, itself included.

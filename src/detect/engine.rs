@@ -6,7 +6,7 @@
 use super::Alert;
 use super::an1415::Oddities;
 use super::called::{Called, NAME_BYTES_MAX, NamedBy, name_by_certificate};
-use super::calls::Calls;
+use super::calls::{CallKey, Calls};
 use super::client::Kind;
 use super::expectations::Expectations;
 use super::habit::Habit;
@@ -32,13 +32,14 @@ use crate::time::Timestamp;
 use bstr::{BStr, BString};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// The detector: what it remembers between observations.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Engine {
     pub(super) names: Names,
     pub(super) open: Bounded<Uid, Called>,
-    pub(super) usages: Bounded<(IpAddr, Box<str>), Usage>,
+    pub(super) usages: Bounded<CallKey, Usage>,
     pub(super) calls: Calls,
     pub(super) kept: Kept,
     /// Which process has which flow.
@@ -47,7 +48,7 @@ pub struct Engine {
     pub(super) alerts: Registry,
     pub(super) site: Site,
     /// When hosts call services, by kind of client.
-    pub(super) habits: Admitted<(IpAddr, Box<str>, Kind), Habit>,
+    pub(super) habits: Admitted<(IpAddr, Arc<str>, Kind), Habit>,
     pub(super) expectations: Expectations,
     pub(super) uploads: Uploads,
     pub(super) notes: Vec<Note>,

@@ -6,6 +6,7 @@
 use crate::baseline::Activity;
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// A person is there for so long after browsing.
 const STAYS: Span = Span::from_secs(600);
@@ -64,9 +65,9 @@ impl Awake {
 /// When a host last browsed, and when last somewhere else than that; what it last fetched anew.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Presence {
-    last: Option<(Timestamp, Box<str>)>,
+    last: Option<(Timestamp, Arc<str>)>,
     other_at: Option<Timestamp>,
-    changed: Option<(Timestamp, Box<str>)>,
+    changed: Option<(Timestamp, Arc<str>)>,
     awake: Option<Awake>,
     activity: Activity,
     /// The last push of a server.
@@ -103,21 +104,26 @@ impl Presence {
     }
 
     /// The host called `object` with a browser.
-    pub fn handle_browsing(&mut self, at: Timestamp, object: &str) {
+    pub fn handle_browsing(&mut self, at: Timestamp, object: &Arc<str>) {
         match &mut self.last {
-            Some((last_at, last)) if **last == *object => *last_at = at.max(*last_at),
-            _ => self.other_at = self.last.replace((at, object.into())).map(|(at, _)| at),
+            Some((last_at, last)) if *last == *object => *last_at = at.max(*last_at),
+            _ => {
+                self.other_at = self
+                    .last
+                    .replace((at, Arc::clone(object)))
+                    .map(|(at, _)| at)
+            }
         }
     }
 
     /// What the host polls at `object` changed.
-    pub fn handle_change(&mut self, at: Timestamp, object: &str) {
-        self.changed = Some((at, object.into()));
+    pub fn handle_change(&mut self, at: Timestamp, object: &Arc<str>) {
+        self.changed = Some((at, Arc::clone(object)));
     }
 
     /// The host calls `object` for the first time: what it polls and had changed shortly before,
     /// unless a person is there, who calls new things all the time.
-    pub fn follows(&mut self, at: Timestamp, object: &str) -> Option<Box<str>> {
+    pub fn follows(&mut self, at: Timestamp, object: &str) -> Option<Arc<str>> {
         let (changed_at, polled) = self.changed.as_ref()?;
         let soon = at - *changed_at <= FOLLOWS && at >= *changed_at && **polled != *object;
         if !soon || !self.is_idle_beside(at, polled) {

@@ -11,6 +11,7 @@ use crate::baseline::Bounded;
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// An alert that still holds is told again after this.
 const RENEWAL: Span = Span::from_secs(86_400);
@@ -23,7 +24,7 @@ pub struct AlertKey {
     /// Who.
     pub host: IpAddr,
     /// With what.
-    pub object: Box<str>,
+    pub object: Arc<str>,
 }
 
 /// Which alert it is.

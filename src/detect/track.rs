@@ -20,13 +20,16 @@ const KINDS_MAX: usize = 2;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tracks {
     all: Track,
-    /// None while every exchange was of the same kind of client.
-    parted: Vec<(Kind, Track)>,
+    /// None while every exchange was of the same kind of client; at most [`KINDS_MAX`]. Boxed,
+    /// since few keys have any.
+    parted: Option<Box<Vec<(Kind, Track)>>>,
     kind: Kind,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Track {
+    /// Most keys see one exchange: it needs no room of its own.
+    One(Early),
     Early(Vec<Early>),
     Known(Box<Known>),
 }
@@ -51,7 +54,7 @@ impl Tracks {
     pub fn new(kind: Kind) -> Tracks {
         Tracks {
             all: Track::Early(Vec::new()),
-            parted: Vec::new(),
+            parted: None,
             kind,
         }
     }
@@ -61,17 +64,18 @@ impl Tracks {
         if self.all.is_empty() {
             self.kind = kind;
         }
-        if self.parted.is_empty() && kind != self.kind {
-            self.parted.reserve_exact(KINDS_MAX);
-            self.parted.push((self.kind, self.all.clone()));
+        if self.parted.is_none() && kind != self.kind {
+            let mut parted = Vec::with_capacity(KINDS_MAX);
+            parted.push((self.kind, self.all.clone()));
+            self.parted = Some(Box::new(parted));
         }
         let mut looked = self.all.handle_event(templates, event);
-        if !self.parted.is_empty() {
-            let known = self.parted.iter().any(|(own, _)| *own == kind);
-            if !known && self.parted.len() < KINDS_MAX {
-                self.parted.push((kind, Track::Early(Vec::new())));
+        if let Some(parted) = &mut self.parted {
+            let known = parted.iter().any(|(own, _)| *own == kind);
+            if !known && parted.len() < KINDS_MAX {
+                parted.push((kind, Track::Early(Vec::new())));
             }
-            let mut own = self.parted.iter_mut().filter(|(own, _)| *own == kind);
+            let mut own = parted.iter_mut().filter(|(own, _)| *own == kind);
             looked |= own
                 .next()
                 .is_some_and(|(_, track)| track.handle_event(templates, event));
@@ -82,7 +86,7 @@ impl Tracks {
     /// The cadence of what clients of `kind` call, or of all calls, whichever is stronger.
     pub fn timing(&self, kind: Kind) -> Timing {
         let all = self.all.timing();
-        let own = self.parted.iter().find(|(own, _)| *own == kind);
+        let own = self.parted().iter().find(|(own, _)| *own == kind);
         match own.map(|(_, track)| track.timing()) {
             Some(own) if own.bits() >= all.bits() => own,
             _ => all,
@@ -91,9 +95,15 @@ impl Tracks {
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        let parted = self.parted.iter().map(|(_, track)| track.heap_bytes());
-        let own = self.parted.capacity() * size_of::<(Kind, Track)>();
+        let parted = self.parted().iter().map(|(_, track)| track.heap_bytes());
+        let own = self.parted.as_ref().map_or(0, |parted| {
+            size_of::<Vec<(Kind, Track)>>() + parted.capacity() * size_of::<(Kind, Track)>()
+        });
         self.all.heap_bytes() + own + parted.sum::<usize>()
+    }
+
+    fn parted(&self) -> &[(Kind, Track)] {
+        self.parted.as_deref().map_or(&[], Vec::as_slice)
     }
 }
 
@@ -101,17 +111,19 @@ impl Track {
     fn handle_event(&mut self, templates: &Templates, event: Event) -> bool {
         let early = match self {
             Track::Known(known) => return known.handle_event(templates, event),
+            Track::One(first) => {
+                let mut early = Vec::with_capacity(EARLY_MAX);
+                early.extend([*first, Early::from(event)]);
+                *self = Track::Early(early);
+                return false;
+            }
+            Track::Early(early) if early.is_empty() => {
+                *self = Track::One(Early::from(event));
+                return false;
+            }
             Track::Early(early) => early,
         };
         if early.len() < EARLY_MAX {
-            if early.capacity() == early.len() {
-                // Most keys see one exchange, or a few.
-                early.reserve_exact(if early.is_empty() {
-                    1
-                } else {
-                    EARLY_MAX - early.len()
-                });
-            }
             early.push(Early::from(event));
             return false;
         }
@@ -130,6 +142,10 @@ impl Track {
 
     fn timing(&self) -> Timing {
         match self {
+            Track::One(_) => Timing {
+                events: 1,
+                ..Timing::default()
+            },
             Track::Early(early) => Timing {
                 events: early.len() as u32,
                 ..Timing::default()
@@ -144,6 +160,7 @@ impl Track {
 
     fn heap_bytes(&self) -> usize {
         match self {
+            Track::One(_) => 0,
             Track::Early(early) => early.capacity() * size_of::<Early>(),
             Track::Known(known) => size_of::<Known>() - size_of::<Series>() + known.series.bytes(),
         }

@@ -2,6 +2,7 @@ use super::*;
 use crate::baseline::conformal::Level;
 use crate::baseline::maturity::Learning;
 use crate::baseline::slots::Slots;
+use crate::detect::calls::CallKey;
 use crate::detect::schedules::tests::{DAY, HOUR, MONDAY, at, backup, call, tool};
 use crate::detect::schedules::{Schedule, Schedules};
 use crate::detect::transfers::{Part, Transfers};
@@ -14,7 +15,7 @@ const MB: u64 = 1_000_000;
 /// An upload in `parts` pieces.
 fn transfer(up: u64, parts: u64, open: bool) -> Transfer {
     let mut transfers = Transfers::default();
-    let host = "10.0.0.7".parse().unwrap();
+    let key: CallKey = ("10.0.0.7".parse().unwrap(), "x".into());
     for n in 0..parts {
         let part = Part {
             uid: Uid::from_words(1, n),

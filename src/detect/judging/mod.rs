@@ -156,7 +156,7 @@ impl Engine {
         }
         let (key, epoch) = ((now.host(), called.object.clone()), self.site.epoch());
         let call = self.calls.get_mut(&key);
-        if call.is_none_or(|call| call.told_epoch.replace(epoch) != Some(epoch)) {
+        if call.is_none_or(|call| call.is_due(epoch)) {
             let subject = Subject::Called(called.object.clone());
             self.site.learn_call(now.limits, now.member(), subject);
         }

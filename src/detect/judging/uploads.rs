@@ -61,11 +61,11 @@ impl Engine {
         let cell = Cell::new(age, called.class, busy);
         let max = limits.calls_max;
         let transfers = &mut self.uploads.transfers;
-        if let Some(over) = transfers.handle_part(host, object, (cell, part), now.at, max) {
+        if let Some(over) = transfers.handle_part(&key, (cell, part), now.at, max) {
             self.learn_transfer(now.settings, limits, &over, now.at);
         }
         let (member, rules) = (now.member(), now.settings.rules());
-        let transfer = self.uploads.transfers.get(host, object)?;
+        let transfer = self.uploads.transfers.get(&key)?;
         let up = transfer.up();
         if up < rules.an1415.upload_bytes_min {
             return None;
@@ -96,7 +96,7 @@ impl Engine {
         };
         let scene = now.scene(called);
         let finding = an1415::judge(&case).map(|verdict| case.finding(&scene, verdict))?;
-        self.uploads.transfers.handle_alert(host, object);
+        self.uploads.transfers.handle_alert(&key);
         self.raise(now, &scene, now.key(Analytic::An1415, called), finding)
     }
 

@@ -8,11 +8,13 @@
 mod tests;
 
 use super::an1415::Cell;
+use super::calls::CallKey;
 use crate::baseline::Bounded;
 use crate::net::Uid;
 use crate::time::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Flows of one transfer.
 pub const PARTS_MAX: usize = 10;
@@ -106,7 +108,7 @@ pub struct Over {
     /// Who uploaded.
     pub host: IpAddr,
     /// Where to.
-    pub object: Box<str>,
+    pub object: Arc<str>,
     /// When it began.
     pub first_at: Timestamp,
     /// What it is compared with.
@@ -118,41 +120,39 @@ pub struct Over {
 /// The transfers that go on, by host and destination, ranked by when they are over.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Transfers {
-    going: Bounded<(IpAddr, Box<str>), Transfer>,
+    going: Bounded<CallKey, Transfer>,
 }
 
 impl Transfers {
-    /// A flow of `host` to `object`, which compares with `cell`, has sent `part` by `at`, or in
-    /// all; what was over before it.
+    /// A flow of the key, which compares with `cell`, has sent `part` by `at`, or in all; what was
+    /// over before it.
     pub fn handle_part(
         &mut self,
-        host: IpAddr,
-        object: &str,
+        key: &CallKey,
         (cell, part): (Cell, Part),
         at: Timestamp,
         max: usize,
     ) -> Option<Over> {
-        let key = (host, Box::from(object));
-        let known = self.going.remove(&key);
+        let known = self.going.remove(key);
         let (over, mut transfer) = match known {
             Some(known) if known.takes(part.uid, at) => (None, known),
-            Some(known) => (over(&key, &known), Transfer::new(at, cell)),
+            Some(known) => (over(key, &known), Transfer::new(at, cell)),
             None => (None, Transfer::new(at, cell)),
         };
         transfer.put(part);
         let over_at = transfer.over_at(at);
-        self.going.insert(key, over_at, transfer, max);
+        self.going.insert(key.clone(), over_at, transfer, max);
         over
     }
 
-    /// The transfer of `host` to `object`.
-    pub fn get(&self, host: IpAddr, object: &str) -> Option<&Transfer> {
-        self.going.get(&(host, Box::from(object)))
+    /// The transfer of the key.
+    pub fn get(&self, key: &CallKey) -> Option<&Transfer> {
+        self.going.get(key)
     }
 
     /// The transfer was alerted on.
-    pub fn handle_alert(&mut self, host: IpAddr, object: &str) {
-        if let Some(transfer) = self.going.get_mut(&(host, Box::from(object))) {
+    pub fn handle_alert(&mut self, key: &CallKey) {
+        if let Some(transfer) = self.going.get_mut(key) {
             transfer.alerted = true;
         }
     }
@@ -180,7 +180,7 @@ impl Transfers {
     }
 }
 
-fn over(key: &(IpAddr, Box<str>), transfer: &Transfer) -> Option<Over> {
+fn over(key: &CallKey, transfer: &Transfer) -> Option<Over> {
     (!transfer.alerted).then(|| Over {
         host: key.0,
         object: key.1.clone(),
