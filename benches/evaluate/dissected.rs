@@ -33,7 +33,7 @@ pub fn play(name: &str, options: &Options) -> (Vec<Made>, FlowTruths) {
 
 /// The last account of every flow.
 pub fn profiles(frames: &[Made]) -> BTreeMap<Ends, FlowProfile> {
-    let settings = settings();
+    let settings = settings("");
     let mut parts = Parts::new(&settings);
     let mut observed: Vec<Placed> = Vec::new();
     let mut last = BTreeMap::new();
@@ -68,9 +68,10 @@ fn take(observed: &mut Vec<Placed>, last: &mut BTreeMap<Ends, FlowProfile>) {
     }
 }
 
-/// The roles of the generator's hosts.
-pub fn settings() -> Settings {
-    let file = config::File::from_text(Path::new("roles.toml"), scenario::roles());
+/// The roles of the generator's hosts, and what else an operator wrote.
+pub fn settings(more: &str) -> Settings {
+    let text = scenario::roles() + more;
+    let file = config::File::from_text(Path::new("roles.toml"), text);
     let file = file.expect("roles of the scenarios");
     file.resolve().expect("settings of the scenarios")
 }

@@ -11,12 +11,12 @@
 //! as of the last closed epoch. A timer and uploads raise nothing without two bits beside them.
 //!
 //! Evidence, by its stable identifier (p = (k + 1)/(n + 2), the share of the role's other members
-//! that use the service, k of n):
+//! that use the service, k of n; d: earlier days on which the host was active):
 //!
 //! | identifier | group | bits |
 //! |---|---|---|
 //! | `role.service_rarity` | destination rarity | −log2 p |
-//! | `host.first_use` | destination rarity | (1 − p) · min(3, log2(d + 2)), d ≥ 1 earlier days |
+//! | `host.first_use` | destination rarity | (1 − p) · min(3, log2(d + 2)) − log2 p, d ≥ 1 days |
 //! | `context.server_to_chat` | context | (1 − p) · 5: server to chat, paste, webhook |
 //! | `context.webhook_or_bot_api` | context | (1 − p) · 3 |
 //! | `fp.role_rarity` | client fingerprint | −(1 − P(browser)) · log2((k + 1)/(n + 2)) of the JA4 |
@@ -222,18 +222,25 @@ fn service_rarity(case: &Case<'_>) -> Option<Item> {
     Some(item)
 }
 
+/// What the host did before and what its peers do are two facts: where neither knows the service,
+/// both count.
 fn first_use(case: &Case<'_>) -> Option<Item> {
     let days = case.usage.host_days;
     if days == 0 || case.scene.at - case.usage.first_at > rule(case.scene.settings).window {
         return None;
     }
     let history = Bits::new((f64::from(days) + 2.0).log2()).min(Bits::whole(3));
-    let bits = history.scaled(1.0 - case.share());
+    let (k, n) = (case.users, case.others.members);
+    let rarity = Bits::rarity_or_custom(k, n).max(Bits::ZERO);
+    let bits = history.scaled(1.0 - case.share()) + rarity;
     let item = Item::new("host.first_use", Group::DestinationRarity, bits)
-        .observed(json!({"active_days_before": days, "peer_share": share(case)}))
+        .observed(json!({
+            "active_days_before": days, "hosts_role_using": k, "hosts_role": n,
+        }))
         .expected("a service that the host has used before", u64::from(days))
         .why(format!(
-            "the host was active on {days} days before and never used the service"
+            "the host was active on {days} days before and never used the service, as {k} of its \
+             {n} peers do"
         ));
     Some(item)
 }

@@ -56,7 +56,8 @@ impl ClientClass {
     /// Nothing is known.
     pub const UNKNOWN: ClientClass = ClientClass::of(0, 0, 0);
 
-    const fn of(browser: u8, native_app: u8, tool_or_library: u8) -> ClientClass {
+    /// So likely, in hundredths; what is left cannot be told.
+    pub(super) const fn of(browser: u8, native_app: u8, tool_or_library: u8) -> ClientClass {
         let unknown = 100 - browser - native_app - tool_or_library;
         ClientClass {
             browser,

@@ -115,6 +115,8 @@ pub enum Group {
     Schedule,
     /// Role, port, certificate, DNS path.
     Context,
+    /// What the operator agreed to.
+    Agreement,
     /// What an agent reports.
     Endpoint,
     /// Lists of the operator.
@@ -123,7 +125,7 @@ pub enum Group {
 
 impl Group {
     /// Every group.
-    pub const ALL: [Group; 9] = [
+    pub const ALL: [Group; 10] = [
         Group::Timing,
         Group::Direction,
         Group::Volume,
@@ -131,6 +133,7 @@ impl Group {
         Group::ClientFingerprint,
         Group::Schedule,
         Group::Context,
+        Group::Agreement,
         Group::Endpoint,
         Group::ThreatIntelligence,
     ];
@@ -139,7 +142,7 @@ impl Group {
     pub const fn cap(self) -> Bits {
         Bits::whole(match self {
             Group::Timing | Group::Endpoint => 12,
-            Group::Direction | Group::Volume => 10,
+            Group::Direction | Group::Volume | Group::Agreement => 10,
             Group::ThreatIntelligence => 8,
             Group::DestinationRarity | Group::ClientFingerprint | Group::Schedule => 6,
             Group::Context => 4,
@@ -195,6 +198,13 @@ impl Item {
     pub fn capped(mut self, cap: Bits) -> Item {
         self.cap = self.cap.min(cap);
         self.bits = self.bits.min(self.cap);
+        self
+    }
+
+    /// Found `times` times, each time anew: e-values of independent findings multiply.
+    pub fn times(mut self, times: usize) -> Item {
+        self.uncapped = self.uncapped.scaled(times as f64);
+        self.bits = self.uncapped.min(self.cap);
         self
     }
 

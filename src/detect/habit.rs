@@ -22,8 +22,16 @@ pub const ODD_WINDOW: Span = Span::from_secs(15 * 86_400);
 pub struct Habit {
     week: Week,
     occasions: Occasions,
-    odd: VecDeque<(Timestamp, Uid)>,
+    odd: VecDeque<OddCall>,
     last_at: Option<Timestamp>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct OddCall {
+    at: Timestamp,
+    uid: Uid,
+    /// Whether its hour was odd.
+    off_schedule: bool,
 }
 
 /// What a moment is among the calls before it.
@@ -46,6 +54,8 @@ pub struct Odd {
     pub calls: usize,
     /// On how many occasions.
     pub occasions: usize,
+    /// Of these, those in other hours than were agreed or learnt.
+    pub off_schedule: usize,
 }
 
 impl Habit {
@@ -77,12 +87,16 @@ impl Habit {
         self.last_at = self.last_at.max(Some(at));
     }
 
-    /// Counts a call that was odd.
-    pub fn handle_odd(&mut self, at: Timestamp, uid: Uid) {
+    /// Counts a call that was odd, by its hour or otherwise.
+    pub fn handle_odd(&mut self, at: Timestamp, uid: Uid, off_schedule: bool) {
         if self.odd.len() >= ODD_MAX {
             self.odd.pop_front();
         }
-        self.odd.push_back((at, uid));
+        self.odd.push_back(OddCall {
+            at,
+            uid,
+            off_schedule,
+        });
     }
 
     /// What was usual is not any more: it is learnt anew.
@@ -94,27 +108,31 @@ impl Habit {
     /// The odd calls up to `at`.
     pub fn odd(&self, at: Timestamp) -> Odd {
         let mut odd = Odd::default();
-        let mut last: Option<Timestamp> = None;
-        for (call_at, _) in self.recent_odd(at) {
+        let (mut last, mut last_off) = (None, None);
+        let is_new =
+            |last: Option<Timestamp>, at| last.is_none_or(|last| at - last >= OCCASION_GAP);
+        for call in self.recent_odd(at) {
             odd.calls += 1;
-            if last.is_none_or(|last| *call_at - last >= OCCASION_GAP) {
-                odd.occasions += 1;
+            odd.occasions += usize::from(is_new(last, call.at));
+            last = Some(call.at);
+            if call.off_schedule {
+                odd.off_schedule += usize::from(is_new(last_off, call.at));
+                last_off = Some(call.at);
             }
-            last = Some(*call_at);
         }
         odd
     }
 
     /// The flows of the odd calls up to `at`, oldest first.
     pub fn odd_flows(&self, at: Timestamp) -> Vec<Uid> {
-        let mut flows: Vec<Uid> = self.recent_odd(at).map(|(_, uid)| *uid).collect();
+        let mut flows: Vec<Uid> = self.recent_odd(at).map(|call| call.uid).collect();
         flows.dedup();
         flows
     }
 
-    fn recent_odd(&self, at: Timestamp) -> impl Iterator<Item = &(Timestamp, Uid)> {
+    fn recent_odd(&self, at: Timestamp) -> impl Iterator<Item = &OddCall> {
         self.odd
             .iter()
-            .filter(move |(call_at, _)| at - *call_at <= ODD_WINDOW)
+            .filter(move |call| at - call.at <= ODD_WINDOW)
     }
 }

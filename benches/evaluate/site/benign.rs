@@ -1,6 +1,7 @@
 //! Days on which nothing hostile happens.
 
 use super::watch::{Watched, seconds, watch};
+use crate::dissected::settings;
 use crate::report::{Report, table};
 use std::collections::BTreeMap;
 use tapir::detect::evidence::Tier;
@@ -24,7 +25,7 @@ pub fn run(report: &Report) {
         full: true,
         ..Options::default()
     };
-    let watched = watch("benign-day", &options);
+    let watched = watch("benign-day", &options, settings(""));
     let from = seconds(options.start + Span::from_secs(LEARNING_DAYS * DAY));
     let [learning, counted] = [false, true].map(|late| {
         let alerts = watched.alerts.iter();

@@ -1,16 +1,22 @@
 //! Hostile programs on a site that knows its usual days.
 
-use super::watch::{Program, Watched, seconds, watch};
+use super::watch::{Program, Watched, programs, seconds, watch};
+use crate::dissected::settings;
 use crate::report::{Report, table};
 use std::collections::BTreeMap;
 use tapir::scenario::Options;
 use tapir::time::Span;
 
-const HOSTS: u32 = 100;
+/// So many that those with hostile programs stay few in each role.
+const HOSTS: u32 = 120;
+const INFECTED: u32 = 12;
 const LEARNING_DAYS: i64 = 7;
 const DAYS: i64 = 2;
 const DAY: i64 = 86_400;
 const NAMES: [&str; 6] = ["an1190", "an1191", "an1415", "an1601", "an0146", "beacon"];
+
+/// Variants of AN1191 that go against what was agreed to; a first use has no agreement.
+const AGREED: [&str; 2] = ["off-schedule", "missing"];
 
 pub fn run(report: &Report) {
     let mut rows = Vec::new();
@@ -20,29 +26,27 @@ pub fn run(report: &Report) {
             hosts: HOSTS,
             duration: Span::from_secs((LEARNING_DAYS + DAYS) * DAY),
             onset: Some(Span::from_secs(LEARNING_DAYS * DAY)),
-            infected: Some(20),
+            infected: Some(INFECTED),
             ..Options::default()
         };
-        let watched = watch(name, &options);
-        rows.extend(by_variant(name, &watched));
-        let onset = seconds(options.start + Span::from_secs(LEARNING_DAYS * DAY));
-        let others = watched.alerts.iter().filter(|(alert, label)| {
-            seconds(alert.at) >= onset && (label.starts_with("benign") || label == "unknown")
-        });
-        let rate = others.count() as f64 / f64::from(HOSTS) / DAYS as f64;
-        rows.push(cells(
-            name,
-            "benign alerts a host-day",
-            "",
-            &format!("{rate:.3}"),
-            "",
-        ));
+        judge(name, name, &options, "", &mut rows);
+        if name == "an1191" {
+            let schedules = schedules(&programs(name, &options));
+            judge(
+                name,
+                "an1191 with schedules",
+                &options,
+                &schedules,
+                &mut rows,
+            );
+        }
     }
     let mut text = format!(
         "# Hostile programs\n\n{HOSTS} simulated hosts at an eighth of the usual rate of flows, \
-         {LEARNING_DAYS} days of learning, {DAYS} days with up to twenty infected hosts, network \
-         evidence alone. Found: an alert of the analytic on the host, or of any analytic, that is \
-         about the program's destination.\n\n"
+         {LEARNING_DAYS} days of learning, {DAYS} days with up to {INFECTED} infected hosts, network \
+         evidence alone. Found: an alert of the analytic on the host that is about the program's \
+         destination, or of any analytic, or the notice of a call that did not come. With schedules: \
+         the operator has written down the calls that are off schedule or missing, host by host.\n\n"
     );
     let head = [
         "scenario",
@@ -53,6 +57,35 @@ pub fn run(report: &Report) {
     ];
     text += &table(&head, &rows);
     report.text("hostile", &text);
+}
+
+/// Plays a scenario to a sensor that was also told `more`, and adds its rows under `title`.
+fn judge(name: &str, title: &str, options: &Options, more: &str, rows: &mut Vec<Vec<String>>) {
+    let watched = watch(name, options, settings(more));
+    rows.extend(by_variant(title, &watched));
+    let onset = seconds(options.start + Span::from_secs(LEARNING_DAYS * DAY));
+    let others = watched.alerts.iter().filter(|(alert, label)| {
+        seconds(alert.at) >= onset && (label.starts_with("benign") || label == "unknown")
+    });
+    let rate = others.count() as f64 / f64::from(HOSTS) / DAYS as f64;
+    let rate = format!("{rate:.4}");
+    rows.push(cells(title, "benign alerts a host-day", "", &rate, ""));
+}
+
+/// What the operator of the programs' hosts agreed to, as a configuration says it.
+fn schedules(programs: &[Program]) -> String {
+    let agreed = programs
+        .iter()
+        .filter(|program| AGREED.contains(&&*program.variant));
+    let table = |(n, program): (usize, &Program)| {
+        format!(
+            "\n[[schedule]]\nid = \"job-{n}\"\nowner = \"it-operations\"\nhosts = [\"{}/32\"]\n\
+             destinations = [\"{}\"]\ndays = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"]\n\
+             from = \"08:00\"\nto = \"18:00\"\nexpected = true\nexpires = \"2027-03-31\"\n",
+            program.host, program.destination
+        )
+    };
+    agreed.enumerate().map(table).collect()
 }
 
 fn cells(name: &str, variant: &str, programs: &str, own: &str, any: &str) -> Vec<String> {
@@ -102,6 +135,11 @@ fn by_variant(name: &str, watched: &Watched) -> Vec<Vec<String>> {
 }
 
 fn is_found(watched: &Watched, program: &Program, by_own: bool) -> bool {
+    let mut missed = watched.missed.iter();
+    let missing = |(host, at): &(String, f64)| *host == program.host && *at >= program.from;
+    if program.variant == "missing" && missed.any(missing) {
+        return true;
+    }
     watched.alerts.iter().any(|(alert, label)| {
         let about = alert.subject.host == program.host && label == program.label;
         let own = alert.analytic.name() == program.analytic;

@@ -18,9 +18,9 @@
 //!
 //! | identifier | group | bits |
 //! |---|---|---|
-//! | `schedule.surprise` | schedule | −1 − ½·log2 p of the hour of the week |
-//! | `schedule.out_of_window` | schedule | 5: a schedule has other hours |
-//! | `schedule.off_beat` | schedule | 3: sooner than the schedule's period less its jitter |
+//! | `schedule.surprise` | schedule | −1 − ½·log2 p of the hour of the week, for each occasion |
+//! | `schedule.out_of_window` | agreement | 5 for each occasion: a schedule has other hours |
+//! | `schedule.off_beat` | agreement | 3: sooner than the schedule's period less its jitter |
 //! | `schedule.too_much` | volume | 4: more upload than the schedule allows |
 //! | `role.unauthorised` | destination rarity | 5 |
 //! | `role.pair_rarity` | destination rarity | −log2((k + 1)/(n + 2)) of service and client |
@@ -163,17 +163,26 @@ pub fn judge(case: &Case<'_>) -> Option<Verdict> {
 
 fn surprise(case: &Case<'_>) -> Option<Item> {
     let off = case.moment.is_off_schedule();
-    off.then(|| case.moment.hours.surprise(case.object))?
+    let item = off.then(|| case.moment.hours.surprise(case.object))??;
+    Some(item.times(off_occasions(case)))
+}
+
+/// Occasions in other hours than were agreed or learnt, this one included.
+fn off_occasions(case: &Case<'_>) -> usize {
+    case.calls.odd(case.moment.hours.at).off_schedule.max(1)
 }
 
 fn out_of_window(case: &Case<'_>) -> Option<Item> {
     let Approval::OutOfWindow(schedule) = case.moment.approval else {
         return None;
     };
-    let bits = Bits::whole(5);
+    let occasions = off_occasions(case);
     case.moment.is_off_schedule().then(|| {
-        Item::new("schedule.out_of_window", Group::Schedule, bits)
-            .observed(json!({"schedule": schedule.id, "owner": schedule.owner}))
+        Item::new("schedule.out_of_window", Group::Agreement, Bits::whole(5))
+            .times(occasions)
+            .observed(json!({
+                "schedule": schedule.id, "owner": schedule.owner, "occasions": occasions,
+            }))
             .expected(format!("within the hours of schedule {}", schedule.id), 0)
             .why(format!("schedule {} has other hours", schedule.id))
     })
@@ -183,7 +192,7 @@ fn off_beat(case: &Case<'_>) -> Option<Item> {
     let (schedule, least) = case.moment.beat()?;
     let gap = case.moment.hours.among.gap?;
     case.moment.is_off_beat().then(|| {
-        Item::new("schedule.off_beat", Group::Schedule, Bits::whole(3))
+        Item::new("schedule.off_beat", Group::Agreement, Bits::whole(3))
             .observed(json!({"schedule": schedule.id, "gap_s": gap.as_secs_f64()}))
             .expected(
                 format!("at least {} s after the last", least.as_secs_f64()),

@@ -39,7 +39,7 @@ impl<'a> Moment<'a> {
 
     /// Whether it comes in hours that were neither agreed nor learnt. The hours of a schedule are
     /// its hours, whatever was learnt.
-    pub(super) fn is_off_schedule(&self) -> bool {
+    pub fn is_off_schedule(&self) -> bool {
         let off = match self.approval {
             Approval::InWindow(_) => false,
             Approval::OutOfWindow(_) => true,

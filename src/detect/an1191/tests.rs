@@ -76,11 +76,13 @@ impl Scene {
 
     /// What becomes of a call at `t`, as a detector does it.
     fn call(&mut self, t: i64) -> Option<Verdict> {
-        let odd = self.moment(t).is_odd();
         let moment = self.moment(t);
+        let odd = moment.is_odd();
         let hours = moment.hours;
         if odd {
-            self.calls.handle_odd(at(t), Uid::from_words(7, t as u64));
+            let off_schedule = moment.is_off_schedule();
+            self.calls
+                .handle_odd(at(t), Uid::from_words(7, t as u64), off_schedule);
         }
         let moment = Moment {
             hours,
@@ -193,8 +195,6 @@ fn the_four_cells_of_authorised_and_in_window() {
         let mut scene = Scene::new(Habit::default());
         if agreed {
             scene.schedules = Schedules(vec![backup()]);
-            // Five bits of schedule need a client that is rare among many.
-            scene.others.fingerprinted = 200;
         }
         scene.call(t);
         scene.call(t + 60);
@@ -204,6 +204,49 @@ fn the_four_cells_of_authorised_and_in_window() {
             expected,
             "{agreed} {t}"
         );
+    }
+}
+
+#[test]
+fn a_usual_client_out_of_the_agreed_hours_is_alerted_on_at_the_second_occasion() {
+    // A backup that every host has, at eleven in the night of working days.
+    let nightly = |calls: &mut Habit| {
+        for day in (0..35).filter(|day| day % 7 < 5) {
+            for n in 0..4 {
+                let t = at(MONDAY + day * DAY + 23 * HOUR + n * 60);
+                calls.handle_call(t);
+                calls.learn(t);
+            }
+        }
+    };
+    let noon = MONDAY + 42 * DAY + 12 * HOUR;
+    for (agreed, learnt, alerts) in [
+        (true, true, true),
+        (true, false, true),
+        (false, true, false),
+    ] {
+        let mut calls = Habit::default();
+        if learnt {
+            nightly(&mut calls);
+        }
+        let mut scene = Scene::new(calls);
+        scene.standing = Standing::Usual(50);
+        (scene.others.same_client, scene.others.fingerprint) = (60, 60);
+        if agreed {
+            scene.schedules = Schedules(vec![backup()]);
+        }
+        assert!(scene.call(noon).is_none() && scene.call(noon + 60).is_none());
+        let verdict = scene.call(noon + DAY);
+        assert_eq!(verdict.is_some(), alerts, "{agreed} {learnt} {verdict:?}");
+        let Some(verdict) = verdict else { continue };
+        let breach = |id: &str| verdict.evidence.items().find(|item| item.id == id).cloned();
+        let agreed = breach("schedule.out_of_window").unwrap();
+        assert_eq!(
+            (agreed.bits, agreed.group),
+            (Bits::whole(10), Group::Agreement)
+        );
+        assert_eq!(agreed.observed["occasions"], 2);
+        assert_eq!(breach("schedule.surprise").is_some(), learnt);
     }
 }
 
@@ -355,11 +398,11 @@ fn a_timer_counts_only_where_nobody_agreed_to_the_calls() {
 #[test]
 fn odd_calls_are_forgotten_after_fifteen_days() {
     let mut calls = Habit::default();
-    calls.handle_odd(at(0), Uid::from_words(1, 1));
-    calls.handle_odd(at(3599), Uid::from_words(1, 1));
-    calls.handle_odd(at(3599 + 3600), Uid::from_words(1, 2));
+    calls.handle_odd(at(0), Uid::from_words(1, 1), true);
+    calls.handle_odd(at(3599), Uid::from_words(1, 1), false);
+    calls.handle_odd(at(3599 + 3600), Uid::from_words(1, 2), true);
     let odd = calls.odd(at(15 * DAY));
-    assert_eq!((odd.calls, odd.occasions), (3, 2));
+    assert_eq!((odd.calls, odd.occasions, odd.off_schedule), (3, 2, 2));
     assert_eq!(calls.odd_flows(at(15 * DAY)).len(), 2);
     assert_eq!(calls.odd(at(15 * DAY + 1)).calls, 2);
 }

@@ -18,11 +18,13 @@
 //! | `volume.threshold` | volume | 4: above OutboundTrafficVolumeThreshold |
 //! | `destination.new` | destination rarity | 3 within a day of the host's first call, 2 within 7 |
 //! | `destination.rare` | destination rarity | −½·log2((k + 1)/(n + 2)), at most 3 |
+//! | `destination.unknown` | destination rarity | both, and no browser: new's, and all of rare's, at most 3 |
 //! | `fp.non_browser` | client fingerprint | 2 · P(tool or library) |
 //! | `direction.upload` | direction | 1 for PCR of 0.9 and above |
 //! | `certificate.odd` | context | 3 self-signed, 2 other name, 1 new issuer, 1 above 2 years |
 //! | `schedule.usual_upload` | schedule | −4: agreed, or alike at this time of an earlier week |
 
+mod destination;
 mod kinds;
 
 #[cfg(test)]
@@ -195,8 +197,9 @@ pub fn judge(case: &Case<'_>) -> Option<Verdict> {
     let items = [
         unusual(case),
         threshold(case),
-        new(case),
-        rare(case),
+        destination::new(case),
+        destination::rare(case),
+        destination::unknown(case),
         non_browser(case),
         upload(case),
         odd_certificate(case),
@@ -276,45 +279,6 @@ fn threshold(case: &Case<'_>) -> Option<Item> {
             .observed(json!({"upload_bytes": case.transfer.up()}))
             .expected(format!("below {most} B"), 0)
             .why("more than OutboundTrafficVolumeThreshold")
-    })
-}
-
-fn new(case: &Case<'_>) -> Option<Item> {
-    let Baseline::Ready(age @ (Age::Day | Age::Week)) = case.age else {
-        return None;
-    };
-    let (bits, span) = match age {
-        Age::Day => (3, "a day"),
-        _ => (2, "seven days"),
-    };
-    let item = Item::new(
-        "destination.new",
-        Group::DestinationRarity,
-        Bits::whole(bits),
-    )
-    .observed(json!({"age": age.name()}))
-    .expected(
-        "a destination that the host has called for more than seven days",
-        0,
-    )
-    .why(format!(
-        "the host called {} first within {span}",
-        case.object
-    ));
-    Some(item)
-}
-
-fn rare(case: &Case<'_>) -> Option<Item> {
-    let (k, n) = (case.others.callers, case.others.members);
-    let bits = Bits::rarity(k, n).scaled(0.5).min(Bits::whole(3));
-    case.is_rare().then(|| {
-        Item::new("destination.rare", Group::DestinationRarity, bits)
-            .observed(json!({"hosts_role_using": k, "hosts_role": n}))
-            .expected("more than a tenth of the role", n)
-            .why(format!(
-                "{k} of the {n} other hosts of the role call {}",
-                case.object
-            ))
     })
 }
 

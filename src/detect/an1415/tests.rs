@@ -23,15 +23,10 @@ fn transfer(up: u64, parts: u64, open: bool) -> Transfer {
             down: up / parts / 100,
             open,
         };
-        transfers.handle_part(
-            host,
-            "x",
-            (Cell::all().next().unwrap(), part),
-            at(n as i64),
-            10,
-        );
+        let cell = Cell::all().next().unwrap();
+        transfers.handle_part(&key, (cell, part), at(n as i64), 10);
     }
-    transfers.get(host, "x").unwrap().clone()
+    transfers.get(&key).unwrap().clone()
 }
 
 fn size(p: f64) -> Baseline<Unusual> {
@@ -127,6 +122,37 @@ fn a_large_upload_of_a_tool_to_a_new_destination_is_alerted_on() {
             .iter()
             .any(|missing| missing.component.contains("~/Documents"))
     );
+}
+
+#[test]
+fn what_neither_the_host_nor_its_role_knows_counts_twice_unless_somebody_browses() {
+    let found = |callers, age, class| {
+        let mut scene = Scene::new(60 * MB, 0.005);
+        scene.others = Others {
+            members: 40,
+            callers,
+            ..Others::default()
+        };
+        (scene.age, scene.class) = (Baseline::Ready(age), class);
+        let verdict = scene.judge()?;
+        Some((
+            bits(&verdict, "destination.unknown"),
+            verdict.evidence.total(),
+        ))
+    };
+    // A native application has no other sign of its own: 4 + 6 + 1 bits.
+    let app = ClientClass::of(10, 80, 10);
+    assert_eq!(found(0, Age::Day, app), Some((Some(6.0), Bits::whole(11))));
+    // log2(42/4) is above 3; two bits for a week.
+    assert_eq!(found(3, Age::Week, app), Some((Some(5.0), Bits::whole(10))));
+    assert_eq!(
+        found(4, Age::Day, app),
+        None,
+        "a tenth of the role and more is not rare"
+    );
+    assert_eq!(found(0, Age::Old, app), None);
+    let browser = ClientClass::of(80, 10, 10);
+    assert_eq!(found(0, Age::Day, browser), None);
 }
 
 #[test]

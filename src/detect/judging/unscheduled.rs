@@ -50,7 +50,7 @@ impl Engine {
         let scene = now.scene(called);
         let odd = moment.is_odd();
         if odd {
-            habit.handle_odd(at, now.flow.uid);
+            habit.handle_odd(at, now.flow.uid, moment.is_off_schedule());
         }
         let (site, calls) = (&self.site, &self.calls);
         let judge = || {
