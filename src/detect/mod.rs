@@ -35,6 +35,7 @@ pub mod inventory;
 mod judging;
 mod kept;
 pub mod note;
+mod once;
 mod packed;
 mod presence;
 mod programs;
@@ -56,4 +57,5 @@ mod tests;
 
 pub use alert::Alert;
 pub use engine::{Engine, Evictions};
+pub use judging::CoveredHour;
 pub use settings::Settings;
