@@ -5,6 +5,7 @@ use super::allow::{domain, is_too_broad};
 use super::source::Source;
 use crate::detect::allow::Who;
 use crate::detect::inventory::{Approved, Program, Signed, Signer};
+use crate::detect::programs;
 use crate::detect::settings::Role;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -13,33 +14,6 @@ use toml::Spanned;
 
 /// Letters of a SHA-256, and of a macOS cdhash, in hexadecimal.
 const HASH_LETTERS: [(&str, usize); 2] = [("sha256", 64), ("cdhash", 40)];
-/// Folders in which anybody can put a program.
-const OPEN_FOLDERS: [&str; 6] = [
-    "/tmp/",
-    "/var/tmp/",
-    "/dev/shm/",
-    "/private/tmp/",
-    "/private/var/tmp/",
-    "/Users/Shared/",
-];
-/// Programs that are whatever their script is: their path alone approves everything.
-const INTERPRETERS: [&str; 14] = [
-    "sh",
-    "bash",
-    "dash",
-    "zsh",
-    "fish",
-    "ksh",
-    "python",
-    "python3",
-    "perl",
-    "ruby",
-    "node",
-    "osascript",
-    "powershell",
-    "java",
-];
-
 /// `[[approved]]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -158,13 +132,12 @@ impl ApprovedTable {
             ));
         }
         let alone = program.signed.is_none() && self.sha256.is_none() && self.cdhash.is_none();
-        if alone && OPEN_FOLDERS.iter().any(|open| path.starts_with(open)) {
+        if alone && programs::is_dropped(path) {
             return Err(format!("is too broad: anybody can write `{path}`"));
         }
-        let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-        let name = name.to_ascii_lowercase();
-        let name = name.strip_suffix(".exe").unwrap_or(&name);
-        if alone && self.destinations.is_empty() && INTERPRETERS.contains(&name) {
+        // Whatever its script is, it is: the path alone approves everything.
+        let interpreter = programs::is_starter(&programs::name_of(path));
+        if alone && self.destinations.is_empty() && interpreter {
             return Err(format!(
                 "is too broad: `{path}` runs any script; add destinations"
             ));

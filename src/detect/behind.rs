@@ -25,16 +25,6 @@ use crate::endpoint::{Attribution, Status};
 use crate::time::{Span, Timestamp};
 use serde_json::json;
 
-/// Where programs are dropped.
-const DROPS: [&str; 7] = [
-    "/tmp/",
-    "/var/tmp/",
-    "/dev/shm/",
-    "/private/tmp/",
-    "/private/var/tmp/",
-    "/Users/Shared/",
-    "memfd:",
-];
 /// A process is young below this.
 const YOUNG: Span = Span::from_secs(600);
 
@@ -131,7 +121,7 @@ fn unusual_path(process: &Process) -> Option<Item> {
     let path = process.path.as_deref()?;
     let hidden = path.contains("/.");
     let downloads = path.contains("/Downloads/");
-    let dropped = DROPS.iter().any(|place| path.starts_with(place)) || hidden || downloads;
+    let dropped = programs::is_dropped(path) || hidden || downloads;
     dropped.then(|| {
         item("endpoint.unusual_path", 3)
             .observed(json!({"path": path}))

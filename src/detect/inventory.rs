@@ -1,9 +1,9 @@
 //! From the operator's inventory of programs to what it says of the process behind a finding.
 //!
-//! An entry names a program by who signed it, by its hash, or by its path, which is weaker: it never
-//! lowers. Where entries exist for a host, what none of them names is unapproved; a program of which
-//! an agent does not tell enough to say is neither. Entries come from the configuration. All weights
-//! are a design, not fitted.
+//! An entry names a program by who signed it, by its hash, or by its path, which is weaker: it
+//! never lowers. Where entries exist for a host, what none of them names is unapproved; a program
+//! of which an agent does not tell enough to say is neither. Entries come from the configuration.
+//! All weights are a design, not fitted.
 //!
 //! | identifier | bits |
 //! |---|---|

@@ -38,7 +38,7 @@ pub mod note;
 mod once;
 mod packed;
 mod presence;
-mod programs;
+pub mod programs;
 pub mod rarity;
 mod registry;
 pub mod replies;

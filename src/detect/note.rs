@@ -1,4 +1,5 @@
-//! From what the baselines and the agents' words show besides alerts to a sentence for `notice.log`.
+//! From what the baselines and the agents' words show besides alerts to a sentence for
+//! `notice.log`.
 
 use super::client::Kind;
 use super::expectations::Missed;

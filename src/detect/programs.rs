@@ -58,6 +58,16 @@ const BROWSERS: [&str; 9] = [
 const TOOLS: [&str; 8] = [
     "curl", "wget", "python", "python3", "node", "ruby", "perl", "git",
 ];
+/// Where programs are dropped: anybody can write there.
+const DROPS: [&str; 7] = [
+    "/tmp/",
+    "/var/tmp/",
+    "/dev/shm/",
+    "/private/tmp/",
+    "/private/var/tmp/",
+    "/Users/Shared/",
+    "memfd:",
+];
 /// Programs of macOS that make the calls of others.
 const HELPERS: [&str; 2] = ["nsurlsessiond", "com.apple.webkit.networking"];
 
@@ -73,6 +83,11 @@ pub fn name_of(path: &str) -> String {
     name.strip_suffix(".exe")
         .unwrap_or(name)
         .to_ascii_lowercase()
+}
+
+/// Whether a program lies where anybody can put one.
+pub fn is_dropped(path: &str) -> bool {
+    DROPS.iter().any(|place| path.starts_with(place))
 }
 
 /// Whether programs of this name run others' instructions, or start them at their time.

@@ -206,8 +206,8 @@ fn confidence(status: Status, best: &Candidate<'_>) -> f64 {
     (key * method * status * clock * 100.0).round() / 100.0
 }
 
-/// Whether two reports mean one process. Of one agent the number says so: it may have become another
-/// program since. Of two, programs in different places are two.
+/// Whether two reports mean one process. Of one agent the number says so: it may have become
+/// another program since. Of two, programs in different places are two.
 fn means_same(a: &Candidate<'_>, b: &Candidate<'_>) -> bool {
     let paths = a.process.path.as_ref().zip(b.process.path.as_ref());
     let other_program = paths.is_some_and(|(a, b)| a != b);

@@ -105,8 +105,8 @@ pub struct Near {
 }
 
 impl Files {
-    /// Takes what a report says of a file; `is_sensitive` tells by its name. Whether it is something
-    /// that an upload could have to do with.
+    /// Takes what a report says of a file; `is_sensitive` tells by its name. Whether it is
+    /// something that an upload could have to do with.
     pub fn handle_report(
         &mut self,
         report: &Report,

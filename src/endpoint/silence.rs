@@ -1,9 +1,10 @@
 //! From flows and reports to agents that fall silent while their host goes on.
 //!
-//! An agent is silent where, by what share of its host's flows it named so far, it should have named
-//! [`EXPECTED_MIN`] of those that were opened since it spoke of one last, that is [`AFTER`] ago, and
-//! where these are twice as many as any that it left unnamed before and came back: agents deliver in
-//! batches, and poll. Who names few flows can be silent for long. Holds `agents_max` agents.
+//! An agent is silent where it should have named [`EXPECTED_MIN`] of the flows that its host opened
+//! since it spoke of one last, by what share it named so far; where that is [`AFTER`] ago; and
+//! where these flows are twice as many as any that it left unnamed before and came back, for agents
+//! deliver in batches, and poll. Who names few flows can be silent for long. Holds `agents_max`
+//! agents.
 
 use super::Status;
 use crate::baseline::Bounded;
@@ -124,7 +125,7 @@ impl Silences {
     /// The agent told of something at `at`; the silence that ends with it.
     pub fn handle_report(
         &mut self,
-        agent: &Box<str>,
+        agent: &str,
         spoke: Spoke,
         at: Timestamp,
         max: usize,
@@ -138,7 +139,7 @@ impl Silences {
             usual: 0,
             silent: false,
         };
-        let heard = self.agents.touch(agent, at, max, fresh)?;
+        let heard = self.agents.touch(&agent.into(), at, max, fresh)?;
         let Spoke::OfFlow(happened_at) = spoke else {
             heard.other_at = heard.other_at.max(at);
             return None;
@@ -173,7 +174,7 @@ mod tests {
 
     fn report(silences: &mut Silences, seconds: i64) -> Option<Silence> {
         let spoke = Spoke::OfFlow(at(seconds));
-        silences.handle_report(&"laptop".into(), spoke, at(seconds), 10)
+        silences.handle_report("laptop", spoke, at(seconds), 10)
     }
 
     fn flow(silences: &mut Silences, status: Status, seconds: i64) -> Option<Silence> {
@@ -247,7 +248,7 @@ mod tests {
             }
             if n % 180 == 179 {
                 let spoke = Spoke::OfFlow(at(seconds - 1790));
-                silences.handle_report(&"laptop".into(), spoke, at(seconds + 1), 10);
+                silences.handle_report("laptop", spoke, at(seconds + 1), 10);
             }
         }
         assert_eq!(began, [0]);
@@ -256,7 +257,7 @@ mod tests {
     #[test]
     fn an_agent_that_goes_on_with_other_things_is_said_to() {
         let mut silences = heard(100);
-        silences.handle_report(&"laptop".into(), Spoke::OfOther, at(1200), 10);
+        silences.handle_report("laptop", Spoke::OfOther, at(1200), 10);
         let told = (100..400).find_map(|n| flow(&mut silences, Status::None, n * 10));
         assert!(told.unwrap().told_others);
     }

@@ -106,7 +106,7 @@ fn names(notes: &[Note]) -> Vec<&'static str> {
 fn silence_and_a_clock_that_is_off_are_told_once_and_each_hour_has_its_account() {
     // An hour of flows that are all named, one in which none is, and half an hour as the first.
     let calls = calls(450);
-    let named = |n: usize| n < 180 || n >= 360;
+    let named = |n: usize| !(180..360).contains(&n);
     let speaking = calls.iter().enumerate().filter(|(n, _)| named(*n));
     let mut reports = vec![inventory("db-7", DATABASE)];
     reports.extend(speaking.map(|(_, call)| told("db-7", call, "/usr/bin/updater", 5)));
