@@ -16,7 +16,12 @@ use tapir::sensor::Sensor;
 use tapir::sink::Format;
 use tapir::time::Span;
 
-const GOLDEN: [&str; 2] = ["alerts.log", "attribution.log"];
+const GOLDEN: [&str; 4] = [
+    "alerts.log",
+    "attribution.log",
+    "coverage.log",
+    "notice.log",
+];
 
 fn fixture() -> PathBuf {
     top().join("fixtures/webhook-process")

@@ -73,9 +73,7 @@ impl AllowTable {
         let who = match (self.host, self.network, &self.role) {
             (Some(host), None, None) => Who::Network(IpNet::from(host)),
             (None, Some(network), None) => {
-                let [v4, v6] = WIDEST;
-                let widest = if network.addr().is_ipv4() { v4 } else { v6 };
-                if network.prefix_len() <= widest {
+                if is_too_broad(network) {
                     return refuse(format!("is too broad: {network} holds too many hosts"));
                 }
                 Who::Network(network.trunc())
@@ -134,8 +132,15 @@ pub(super) fn resolve(
     Ok(entries)
 }
 
+/// Whether a network holds too many hosts to be meant.
+pub(super) fn is_too_broad(network: IpNet) -> bool {
+    let [v4, v6] = WIDEST;
+    let widest = if network.addr().is_ipv4() { v4 } else { v6 };
+    network.prefix_len() <= widest
+}
+
 /// A domain that one owner has.
-fn domain(source: &Source, domain: &Spanned<String>) -> Result<Box<str>, ConfigError> {
+pub(super) fn domain(source: &Source, domain: &Spanned<String>) -> Result<Box<str>, ConfigError> {
     let written = domain.get_ref();
     let name = written.strip_prefix("*.").unwrap_or(written);
     let name = name.trim_end_matches('.').to_ascii_lowercase();

@@ -7,6 +7,7 @@
 
 mod allow;
 mod analytics;
+mod approved;
 mod intake;
 mod limits;
 mod schedules;
@@ -19,6 +20,7 @@ mod tests;
 pub use allow::{AllowTable, ClassName};
 pub use analytics::{An0146Table, An1190Table, An1601Table};
 pub use analytics::{HostnamePatternTable, RequestFrequencyTable, SessionDurationTable};
+pub use approved::ApprovedTable;
 pub use intake::IntakeTable;
 pub use limits::LimitsTable;
 pub use schedules::{An1191Table, An1415Table, ScheduleTable};
@@ -88,6 +90,8 @@ pub struct File {
     pub an1415: An1415Table,
     /// `[[allow]]`
     pub allow: Vec<AllowTable>,
+    /// `[[approved]]`
+    pub approved: Vec<ApprovedTable>,
     /// `[tiers]`
     pub tiers: TiersTable,
     /// `[limits]`
@@ -203,6 +207,7 @@ impl File {
         let local_networks = self.networks(&self.network.local_networks)?;
         let roles = self.roles(&local_networks)?;
         let allow = allow::resolve(&self.allow, &self.source, &roles)?;
+        let approved = approved::resolve(&self.approved, &self.source, &roles)?;
         let detect = detect::Settings::new(
             roles,
             self.catalogue()?,
@@ -210,6 +215,7 @@ impl File {
             self.tiers.resolve(&self.source)?,
         )
         .with_allow(allow)
+        .with_approved(approved)
         .with_seed(self.sensor.seed);
         Ok(Settings {
             seed: self.sensor.seed,

@@ -6,8 +6,6 @@
 //! configuration, which refuses those that are too broad.
 
 use super::attack::Analytic;
-use super::called::Called;
-use super::catalogue::name_text;
 use super::client::Kind;
 use super::evidence::{Bits, Group};
 use super::finding::{Finding, Scene};
@@ -81,25 +79,23 @@ pub struct Stale {
     looked_hour: Option<i64>,
 }
 
+impl Who {
+    /// Whether the host that called is one of these.
+    pub fn covers(&self, scene: &Scene<'_>) -> bool {
+        match self {
+            Who::Network(network) => network.contains(&scene.flow.originator.addr),
+            Who::Role(role) => *role == scene.role.name,
+        }
+    }
+}
+
 impl Allow {
     fn covers(&self, scene: &Scene<'_>, analytic: Analytic) -> bool {
-        let host = scene.flow.originator.addr;
-        let who = match &self.who {
-            Who::Network(network) => network.contains(&host),
-            Who::Role(role) => *role == scene.role.name,
-        };
+        let who = self.who.covers(scene);
         let kind = scene.called.class.kind();
         let client = self.client_class.is_none_or(|allowed| allowed == kind);
         let analytics = self.analytics.is_empty() || self.analytics.contains(&analytic);
-        who && client && analytics && self.names(scene.called)
-    }
-
-    fn names(&self, called: &Called) -> bool {
-        let name = called.name.as_ref().and_then(|name| name_text(name));
-        name.is_some_and(|name| {
-            let above = name.strip_suffix(&*self.domain);
-            above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
-        })
+        who && client && analytics && scene.called.is_below(&self.domain)
     }
 
     fn result(&self, at: Timestamp, finding: &Finding) -> Result<(), String> {

@@ -285,8 +285,8 @@ fn against(case: &Case<'_>) -> Vec<Item> {
 
 fn missing() -> Vec<Missing> {
     vec![
-        Missing::new(
-            "endpoint agent: application, its signature and parent",
+        Missing::of_agent(
+            "application, its signature and parent",
             "could move the sum by −12…+12 bits",
         ),
         Missing::new(

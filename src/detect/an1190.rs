@@ -182,8 +182,11 @@ fn confidence(case: &Case<'_>, evidence: &Evidence) -> Confidence {
 
 fn missing(case: &Case<'_>) -> Vec<Missing> {
     let parents = case.scene.settings.rules().an1190.parent_process.join(", ");
-    let agent = format!("endpoint agent: process and its parent (such as {parents})");
-    let mut missing = vec![Missing::new(agent, "could move the sum by −12…+12 bits")];
+    let agent = format!("process and its parent (such as {parents})");
+    let mut missing = vec![Missing::of_agent(
+        agent,
+        "could move the sum by −12…+12 bits",
+    )];
     missing.extend(case.timing.missing(TIMING_CAP));
     let learning = case.hours.and_then(|hours| hours.missing(SCHEDULE_CAP));
     missing.extend(learning);

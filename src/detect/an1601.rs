@@ -266,8 +266,8 @@ fn against(case: &Case<'_>) -> Vec<Item> {
 fn missing(case: &Case<'_>) -> Vec<Missing> {
     let users = case.scene.settings.rules().an1601.user_context.join(", ");
     let mut missing = vec![
-        Missing::new(
-            format!("endpoint agent: process, signature and user (such as {users})"),
+        Missing::of_agent(
+            format!("process, signature and user (such as {users})"),
             "could move the sum by −12…+12 bits",
         ),
         Missing::new(

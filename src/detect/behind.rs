@@ -1,7 +1,8 @@
 //! From a finding and the process behind its flow to the finding with what that adds.
 //!
 //! An agent's word raises and annotates; it lowers an alert by six bits at most and suppresses
-//! nothing. All weights are a design, not fitted.
+//! nothing. All weights are a design, not fitted; those of the operator's inventory are in
+//! [`inventory`], those of users in [`account`].
 //!
 //! | identifier | bits |
 //! |---|---|
@@ -15,74 +16,15 @@
 //! | `endpoint.system_program` | −2: part of the system, and signed |
 
 use super::attack::Analytic;
-use super::client::{ClientClass, Kind};
+use super::client::ClientClass;
 use super::evidence::{Bits, Evidence, Group, Item, Tier};
 use super::finding::{Finding, Scene};
+use super::{account, inventory, programs};
 use crate::endpoint::report::{Process, SignatureState};
 use crate::endpoint::{Attribution, Status};
 use crate::time::{Span, Timestamp};
 use serde_json::json;
 
-/// Programs that run others' instructions, or start them at their time.
-const STARTERS: [&str; 16] = [
-    "sh",
-    "bash",
-    "dash",
-    "zsh",
-    "fish",
-    "ksh",
-    "python",
-    "python3",
-    "perl",
-    "ruby",
-    "node",
-    "osascript",
-    "cron",
-    "crond",
-    "atd",
-    "powershell",
-];
-/// Programs of people, which start no tools.
-const APPLICATIONS: [&str; 12] = [
-    "firefox",
-    "chrome",
-    "google chrome",
-    "chromium",
-    "safari",
-    "microsoft edge",
-    "msedge",
-    "microsoft word",
-    "microsoft excel",
-    "microsoft powerpoint",
-    "soffice.bin",
-    "microsoft outlook",
-];
-/// Browsers, as their programs are called.
-const BROWSERS: [&str; 9] = [
-    "firefox",
-    "chrome",
-    "google chrome",
-    "chromium",
-    "safari",
-    "com.apple.webkit.networking",
-    "microsoft edge",
-    "msedge",
-    "brave browser",
-];
-/// Command-line tools and interpreters, which are no browsers.
-const TOOLS: [&str; 8] = [
-    "curl", "wget", "python", "python3", "node", "ruby", "perl", "git",
-];
-/// Where programs are dropped.
-const DROPS: [&str; 7] = [
-    "/tmp/",
-    "/var/tmp/",
-    "/dev/shm/",
-    "/private/tmp/",
-    "/private/var/tmp/",
-    "/Users/Shared/",
-    "memfd:",
-];
 /// A process is young below this.
 const YOUNG: Span = Span::from_secs(600);
 
@@ -106,9 +48,7 @@ pub fn add(scene: &Scene<'_>, finding: &mut Finding, attribution: &Attribution, 
         }
     }
     if named.is_some() {
-        finding
-            .missing
-            .retain(|missing| !missing.component.starts_with("endpoint agent"));
+        finding.missing.retain(|missing| !missing.is_of_agent());
         finding.triage.retain(|step| *step != scene.identify());
     }
     raise_confidence(finding, attribution, named);
@@ -139,9 +79,11 @@ fn items(scene: &Scene<'_>, analytic: Analytic, process: &Process) -> Vec<Item> 
         parent(scene, analytic, process),
         young(process, scene.flow.first_at),
         other_client(process, scene.called.class),
+        account::item(scene, analytic, process),
     ]
     .into_iter()
     .flatten()
+    .chain(inventory::items(scene, process))
     .collect()
 }
 
@@ -179,7 +121,7 @@ fn unusual_path(process: &Process) -> Option<Item> {
     let path = process.path.as_deref()?;
     let hidden = path.contains("/.");
     let downloads = path.contains("/Downloads/");
-    let dropped = DROPS.iter().any(|place| path.starts_with(place)) || hidden || downloads;
+    let dropped = programs::is_dropped(path) || hidden || downloads;
     dropped.then(|| {
         item("endpoint.unusual_path", 3)
             .observed(json!({"path": path}))
@@ -190,13 +132,13 @@ fn unusual_path(process: &Process) -> Option<Item> {
 
 fn parent(scene: &Scene<'_>, analytic: Analytic, process: &Process) -> Option<Item> {
     let parent = process.parent.as_deref()?;
-    let name = program_name(parent)?;
+    let name = programs::name(parent)?;
     let named = match analytic {
         Analytic::An1190 => &*scene.settings.rules().an1190.parent_process,
         _ => &[],
     };
-    let starts = STARTERS.contains(&&*name) || named.iter().any(|known| **known == *name);
-    let (id, bits, why) = match APPLICATIONS.contains(&&*name) {
+    let starts = programs::is_starter(&name) || named.iter().any(|known| **known == *name);
+    let (id, bits, why) = match programs::is_application(&name) {
         true => (
             "endpoint.parent_application",
             4,
@@ -233,27 +175,14 @@ fn young(process: &Process, began: Timestamp) -> Option<Item> {
 }
 
 fn other_client(process: &Process, class: ClientClass) -> Option<Item> {
-    let name = program_name(process)?;
-    let browser = BROWSERS.contains(&&*name) && class.kind() == Kind::ToolOrLibrary;
-    let tool = TOOLS.contains(&&*name) && class.kind() == Kind::Browser;
-    (browser || tool).then(|| {
+    let name = programs::other_client(process, class)?;
+    Some(
         item("endpoint.other_client", 6)
             .observed(json!({
                 "program": name, "browser": class.browser(), "tool": class.tool_or_library(),
             }))
             .expected("the client that this program has", 0)
-            .why("the program that the agent names does not greet like this")
-    })
-}
-
-/// The program's name: the last part of its path, in lower case.
-fn program_name(process: &Process) -> Option<String> {
-    let path = process.path.as_deref().or(process.name.as_deref())?;
-    let name = path.rsplit(['/', '\\']).next()?;
-    Some(
-        name.strip_suffix(".exe")
-            .unwrap_or(name)
-            .to_ascii_lowercase(),
+            .why("the program that the agent names does not greet like this"),
     )
 }
 
@@ -282,16 +211,10 @@ fn raise_confidence(finding: &mut Finding, attribution: &Attribution, named: Opt
     };
     let raised = confidence.value * cap / 0.60 * attribution.confidence;
     confidence.value = (raised.max(confidence.value).min(cap) * 100.0).round() / 100.0;
-    confidence
-        .reasons
-        .retain(|reason| !reason.starts_with("no endpoint agent"));
     let agent = attribution.agent.as_deref().unwrap_or_default();
-    confidence.reasons.insert(
-        0,
-        format!(
-            "{} by agent {agent}, {:.2} sure of it (cap {cap:.2})",
-            attribution.status.name(),
-            attribution.confidence
-        ),
-    );
+    confidence.with_agent(format!(
+        "{} by agent {agent}, {:.2} sure of it (cap {cap:.2})",
+        attribution.status.name(),
+        attribution.confidence
+    ));
 }

@@ -92,6 +92,15 @@ impl Called {
         }
     }
 
+    /// Whether what is called is `domain`, or below it.
+    pub fn is_below(&self, domain: &str) -> bool {
+        let name = self.name.as_ref().and_then(|name| name_text(name));
+        name.is_some_and(|name| {
+            let above = name.strip_suffix(domain);
+            above.is_some_and(|above| above.is_empty() || above.ends_with('.'))
+        })
+    }
+
     /// Whether the flow is of the web, as far as can be told.
     pub fn is_web(&self, flow: &FlowId) -> bool {
         self.tls || self.http || WEB_PORTS.contains(&flow.responder.port)

@@ -11,7 +11,7 @@ use super::client::Kind;
 use super::expectations::Expectations;
 use super::habit::Habit;
 use super::identity;
-use super::judging::{Attributing, Uploads};
+use super::judging::{Attributing, Uploads, Watching};
 use super::kept::Kept;
 use super::note::Note;
 use super::presence::Presence;
@@ -44,6 +44,7 @@ pub struct Engine {
     pub(super) kept: Kept,
     /// Which process has which flow.
     pub attributing: Attributing,
+    pub(super) watching: Watching,
     pub(super) presences: Bounded<IpAddr, Presence>,
     pub(super) alerts: Registry,
     pub(super) site: Site,
@@ -127,8 +128,10 @@ impl Engine {
         self.close_transfers(settings, limits, at);
         self.note_missed(settings, limits, at);
         if let Some(lag) = settings.attribution_lag() {
+            let called = observation.flow.and_then(|flow| self.open.get(&flow.uid));
+            let class = called.map(|called| called.class).unwrap_or_default();
             self.attributing
-                .handle_observation(limits, lag, observation);
+                .handle_observation(limits, lag, (observation, class));
         }
         let Some(flow) = &observation.flow else {
             return;
@@ -195,7 +198,10 @@ impl Engine {
                 .saturating_add(self.expectations.evicted()),
             calls_refused: self.calls.refused().saturating_add(self.habits.refused()),
             uploads: self.uploads.evicted(),
-            endpoint: self.attributing.evicted(),
+            endpoint: self
+                .attributing
+                .evicted()
+                .saturating_add(self.watching.evicted()),
             marks: self.site.marks_evicted(),
             volumes: self.site.volumes_refused(),
             alerts: self.alerts.evicted(),
@@ -250,6 +256,7 @@ impl Engine {
             ..Called::new(settings, flow, named)
         };
         self.keep_open(now, called);
+        self.watch_open(settings, now.limits, flow.uid, now.at);
     }
 
     /// A request in clear names its flow, unless a TLS session did.

@@ -132,7 +132,22 @@ pub struct Missing {
     pub effect: String,
 }
 
+/// What begins a [`Missing`] that an agent on the host could have told.
+const AGENT: &str = "endpoint agent: ";
+/// What begins the reason of a confidence that an agent on the host would raise.
+const NO_AGENT: &str = "no endpoint agent on host";
+
 impl Missing {
+    /// `what` could not be seen because no agent told it, which could have had `effect`.
+    pub fn of_agent(what: impl AsRef<str>, effect: impl Into<String>) -> Missing {
+        Missing::new(format!("{AGENT}{}", what.as_ref()), effect)
+    }
+
+    /// Whether an agent could have told it.
+    pub fn is_of_agent(&self) -> bool {
+        self.component.starts_with(AGENT)
+    }
+
     /// `component` could not be seen, which could have had `effect`.
     pub fn new(component: impl Into<String>, effect: impl Into<String>) -> Missing {
         Missing {
@@ -169,6 +184,12 @@ pub struct Grounds<'a> {
 }
 
 impl Confidence {
+    /// There is an agent: `reason` stands first, in place of what said that there is none.
+    pub fn with_agent(&mut self, reason: String) {
+        self.reasons.retain(|reason| !reason.starts_with(NO_AGENT));
+        self.reasons.insert(0, reason);
+    }
+
     /// c = cap × (1 − 2^(−n/n_half)) × quality, with the reasons for what it lacks.
     pub fn new(scene: &Scene<'_>, grounds: Grounds<'_>) -> Confidence {
         let Grounds {
@@ -188,7 +209,7 @@ impl Confidence {
         let quality = (1.0 - 5.0 * loss).max(0.3);
         let learnt = 1.0 - (-(n as f64) / n_half as f64).exp2();
         let mut reasons = vec![
-            format!("no endpoint agent on host (cap {cap:.2})"),
+            format!("{NO_AGENT} (cap {cap:.2})"),
             format!("{n} samples behind {of}, n_half {n_half}"),
         ];
         if missed > 0 {

@@ -14,12 +14,14 @@ use crate::observe::FlowId;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// Alerts whose flow may still be attributed, or otherwise than before.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Kept {
     alerts: Bounded<AlertKey, KeptAlert>,
     by_flow: BTreeMap<Uid, BTreeSet<AlertKey>>,
+    by_host: BTreeMap<IpAddr, BTreeSet<AlertKey>>,
 }
 
 /// What it takes to raise an alert again.
@@ -31,6 +33,10 @@ pub struct KeptAlert {
     pub called: Called,
     /// What it said of the process.
     pub said: Box<str>,
+    /// When it was raised: what is done to files later has nothing to do with it.
+    pub raised_at: Timestamp,
+    /// Which evidence of files it has told.
+    files: BTreeSet<Box<str>>,
     finding: KeptFinding,
 }
 
@@ -73,6 +79,10 @@ impl Kept {
         }
         let of_flow = self.by_flow.entry(alert.flow.uid).or_default();
         of_flow.insert(key.clone());
+        self.by_host
+            .entry(key.host)
+            .or_default()
+            .insert(key.clone());
         self.alerts.insert(key, at, alert, max);
     }
 
@@ -90,12 +100,26 @@ impl Kept {
                 self.by_flow.remove(&alert.flow.uid);
             }
         }
+        if let Some(of_host) = self.by_host.get_mut(&key.host) {
+            of_host.remove(key);
+            if of_host.is_empty() {
+                self.by_host.remove(&key.host);
+            }
+        }
     }
 
     /// The alerts that the flow completed.
     pub fn of_flow(&self, uid: Uid) -> Vec<AlertKey> {
         let keys = self.by_flow.get(&uid).into_iter().flatten();
         keys.cloned().collect()
+    }
+
+    /// The host's alerts of an analytic.
+    pub fn of_host(&self, analytic: Analytic, host: IpAddr) -> Vec<AlertKey> {
+        let keys = self.by_host.get(&host).into_iter().flatten();
+        keys.filter(|key| key.analytic == analytic)
+            .cloned()
+            .collect()
     }
 
     /// What the alert was made of.
@@ -106,12 +130,19 @@ impl Kept {
 
 impl KeptAlert {
     /// What `finding` is made of.
-    pub fn new(flow: FlowId, called: Called, finding: &Finding, said: Box<str>) -> KeptAlert {
+    pub fn new(
+        flow: FlowId,
+        (called, raised_at): (Called, Timestamp),
+        finding: &Finding,
+        said: Box<str>,
+    ) -> KeptAlert {
         let items = |items: &mut dyn Iterator<Item = &Item>| items.map(KeptItem::from).collect();
         KeptAlert {
             flow,
             called,
             said,
+            raised_at,
+            files: BTreeSet::new(),
             finding: KeptFinding {
                 analytic: finding.analytic,
                 items: items(&mut finding.evidence.items()),
@@ -126,6 +157,14 @@ impl KeptAlert {
                 upload: finding.upload,
             },
         }
+    }
+
+    /// Takes note of the evidence of files that is told; whether any of its kind is new.
+    pub fn told_files(&mut self, files: &[Item]) -> bool {
+        let before = self.files.len();
+        self.files
+            .extend(files.iter().map(|item| Box::from(&*item.id)));
+        self.files.len() > before
     }
 
     /// The finding again.

@@ -5,6 +5,7 @@
 //! so no verdict depends on which host spoke first. Every table is bounded by
 //! [`Limits`](crate::limits::Limits); [`Engine::evictions`] counts who had to leave.
 
+mod account;
 pub mod alert;
 pub mod allow;
 pub mod an0146;
@@ -30,11 +31,14 @@ pub mod finding;
 pub mod habit;
 mod hours;
 mod identity;
+pub mod inventory;
 mod judging;
 mod kept;
 pub mod note;
+mod once;
 mod packed;
 mod presence;
+pub mod programs;
 pub mod rarity;
 mod registry;
 pub mod replies;
@@ -53,4 +57,5 @@ mod tests;
 
 pub use alert::Alert;
 pub use engine::{Engine, Evictions};
+pub use judging::CoveredHour;
 pub use settings::Settings;

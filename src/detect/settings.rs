@@ -10,6 +10,7 @@ use super::catalogue::Catalogue;
 use super::client::Clients;
 use super::evidence::{Bits, Tiers};
 use super::identity;
+use super::inventory::Approved;
 use super::schedules::Schedules;
 use crate::profile::cadence::Templates;
 use crate::time::Span;
@@ -191,6 +192,7 @@ pub struct Settings {
     rules: Rules,
     tiers: Tiers,
     allow: Vec<Allow>,
+    approved: Vec<Approved>,
     config_hash: Box<str>,
     seed: u64,
     attribution_lag: Option<Span>,
@@ -219,6 +221,7 @@ impl Settings {
             rules,
             tiers,
             allow: Vec::new(),
+            approved: Vec::new(),
             config_hash,
             seed: 0,
             attribution_lag: None,
@@ -233,6 +236,16 @@ impl Settings {
             self.config_hash = identity::digest([self.config_hash.as_bytes(), &entries]);
         }
         Settings { allow, ..self }
+    }
+
+    /// With the programs that the operator approves.
+    pub fn with_approved(mut self, approved: Vec<Approved>) -> Settings {
+        if !approved.is_empty() {
+            let entries =
+                postcard::to_stdvec(&approved).expect("plain values serialise into memory");
+            self.config_hash = identity::digest([self.config_hash.as_bytes(), &entries]);
+        }
+        Settings { approved, ..self }
     }
 
     /// With a seed for the sketches of how often keys come, so that nobody outside can tell which
@@ -279,6 +292,11 @@ impl Settings {
     /// What the operator allows.
     pub fn allow(&self) -> &[Allow] {
         &self.allow
+    }
+
+    /// The programs that the operator approves.
+    pub fn approved(&self) -> &[Approved] {
+        &self.approved
     }
 
     /// The rules of the analytics.

@@ -13,10 +13,12 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
 mod cadence;
+mod inventory;
 mod packed;
 mod replies;
 mod sessions;
 mod unscheduled;
+mod watching;
 
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;

@@ -139,15 +139,13 @@ pub fn weigh(candidates: &[Candidate<'_>]) -> Option<Attribution> {
     let best = own()
         .min_by_key(near)
         .or_else(|| of_key().min_by_key(near))?;
-    let mut processes: Vec<&Process> = Vec::new();
+    let mut apart: Vec<&Candidate<'_>> = Vec::new();
     for candidate in own() {
-        if !processes
-            .iter()
-            .any(|known| is_same(known, &candidate.process))
-        {
-            processes.push(&candidate.process);
+        if !apart.iter().any(|known| means_same(known, candidate)) {
+            apart.push(candidate);
         }
     }
+    let processes: Vec<&Process> = apart.iter().map(|one| &one.process).collect();
     let mut agents: Vec<&str> = own().map(|candidate| candidate.agent).collect();
     agents.sort_unstable();
     agents.dedup();
@@ -208,7 +206,15 @@ fn confidence(status: Status, best: &Candidate<'_>) -> f64 {
     (key * method * status * clock * 100.0).round() / 100.0
 }
 
-/// Whether two reports mean one process: what both know is equal.
+/// Whether two reports mean one process. Of one agent the number says so: it may have become
+/// another program since. Of two, programs in different places are two.
+fn means_same(a: &Candidate<'_>, b: &Candidate<'_>) -> bool {
+    let paths = a.process.path.as_ref().zip(b.process.path.as_ref());
+    let other_program = paths.is_some_and(|(a, b)| a != b);
+    is_same(&a.process, &b.process) && (a.agent == b.agent || !other_program)
+}
+
+/// Whether two processes are one: what both know is equal.
 fn is_same(a: &Process, b: &Process) -> bool {
     let differ = |a: &Option<Box<str>>, b: &Option<Box<str>>| {
         a.as_ref().zip(b.as_ref()).is_some_and(|(a, b)| a != b)

@@ -105,14 +105,15 @@ pub struct Near {
 }
 
 impl Files {
-    /// Takes what a report says of a file; `is_sensitive` tells by its name.
+    /// Takes what a report says of a file; `is_sensitive` tells by its name. Whether it is
+    /// something that an upload could have to do with.
     pub fn handle_report(
         &mut self,
         report: &Report,
         file: &FileReport,
         is_sensitive: impl FnOnce(&str) -> bool,
         max: usize,
-    ) {
+    ) -> bool {
         let at = report.window.to;
         let made = !matches!(
             file.activity,
@@ -121,7 +122,7 @@ impl Files {
         let archive = file.archive.as_ref().filter(|_| made);
         let opened = matches!(file.activity, FileActivity::Open | FileActivity::Read);
         if archive.is_none() && !(opened && is_sensitive(&file.path)) {
-            return;
+            return false;
         }
         let fresh = || OfHost {
             archives: Vec::new(),
@@ -132,7 +133,7 @@ impl Files {
         let host = self
             .hosts
             .touch(&report.agent, report.received_at, max, fresh);
-        let Some(host) = host else { return };
+        let Some(host) = host else { return false };
         let touched = Touched {
             path: file.path.clone(),
             at,
@@ -152,6 +153,7 @@ impl Files {
             host.opened.count(at);
             host.sensitive = Some(touched);
         }
+        true
     }
 
     /// What was done on the agent's host from `from` to `to`, by its own clock.

@@ -4,6 +4,10 @@
 //! analytic and says nothing of good or bad. Bounded by `attributed_flows_max` flows,
 //! `reports_max` reports and `agents_max` agents; of each the one that came longest ago leaves.
 
+mod asking;
+
+pub use asking::Heard;
+
 use super::attribution::{Attribution, Candidate, Key, Status, weigh};
 use super::naming::{Spot, end_of, key_of, spots_of_flow, spots_of_report};
 use super::processes::Processes;
@@ -111,8 +115,8 @@ impl Join {
         }
     }
 
-    /// Takes a report; the flows that it could be about.
-    pub fn handle_report(&mut self, limits: &Limits, report: &Report) -> Vec<Uid> {
+    /// Takes a report, and says what came of it.
+    pub fn handle_report(&mut self, limits: &Limits, report: &Report) -> Heard {
         let (name, received_at) = (&report.agent, report.received_at);
         if self.agents.get(name).is_none() {
             while let Some((gone, agent)) = self.agents.evict_for_one(limits.agents_max) {
@@ -125,7 +129,7 @@ impl Join {
             .agents
             .touch(name, received_at, limits.agents_max, Agent::default);
         let Some(agent) = agent else {
-            return Vec::new();
+            return Heard::default();
         };
         let moment = report.window.to;
         let mut learn = |activity, process| {
@@ -139,17 +143,18 @@ impl Join {
                 for addr in agent.addrs() {
                     self.claimed.entry(addr).or_default().insert(name.clone());
                 }
-                Vec::new()
+                Heard::default()
             }
             Deed::Process(told) => {
                 learn(Some(told.activity), &told.process);
-                Vec::new()
+                Heard::default()
             }
             Deed::File(told) => {
                 told.process.iter().for_each(|process| learn(None, process));
-                Vec::new()
+                Heard::default()
             }
             Deed::Flow(told) => {
+                let mut foreign = None;
                 learn(None, &told.process);
                 if let Some(addr) = told.local.addr {
                     if agent.handle_local(addr, received_at) {
@@ -157,19 +162,23 @@ impl Join {
                     }
                     if agent.is_foreign(addr, received_at) {
                         self.foreign = self.foreign.saturating_add(1);
+                        foreign = Some(addr);
                     }
                 }
-                self.keep(limits, report, told)
+                Heard {
+                    foreign,
+                    ..self.keep(limits, report, told)
+                }
             }
         }
     }
 
-    fn keep(&mut self, limits: &Limits, report: &Report, told: &FlowReport) -> Vec<Uid> {
+    fn keep(&mut self, limits: &Limits, report: &Report, told: &FlowReport) -> Heard {
         let agent = self.agents.get(&report.agent);
         let addrs = agent.into_iter().flat_map(Agent::addrs);
         let spots = spots_of_report(told, addrs);
         if spots.is_empty() {
-            return Vec::new();
+            return Heard::default();
         }
         let max = limits.reports_max;
         while let Some((n, told)) = self.reports.evict_for_one(max) {
@@ -201,7 +210,11 @@ impl Join {
             }
         }
         self.reports.insert(n, report.received_at, kept, max);
-        about.into_iter().collect()
+        Heard {
+            about: about.into_iter().collect(),
+            number: Some(n),
+            foreign: None,
+        }
     }
 
     /// The flows that a report could be about, the newest of each spot first.

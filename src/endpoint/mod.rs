@@ -5,16 +5,18 @@
 
 pub mod attribution;
 mod clock;
+pub mod coverage;
 pub mod files;
 pub mod format;
 mod join;
 mod naming;
 mod processes;
 pub mod report;
+pub mod silence;
 mod tenancy;
 
 pub use attribution::{Attribution, Status};
-pub use join::Join;
+pub use join::{Heard, Join};
 
 #[cfg(test)]
 mod tests;

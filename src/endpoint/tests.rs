@@ -145,7 +145,8 @@ fn it_does_not_matter_which_comes_first() {
     early.handle_flow(&Limits::DEFAULT, &flow, flow.first_at);
     assert_eq!(status(&early, &flow), Status::Matched);
     let mut late = site(&[flow], &[]);
-    assert_eq!(late.handle_report(&Limits::DEFAULT, &report), [flow.uid]);
+    let heard = late.handle_report(&Limits::DEFAULT, &report);
+    assert_eq!((heard.about, late.is_met(0)), (vec![flow.uid], Some(true)));
     assert_eq!(status(&late, &flow), Status::Matched);
 }
 

@@ -7,6 +7,7 @@
 pub mod attribution;
 pub mod capture_loss;
 pub mod conn;
+pub mod coverage;
 pub mod dhcp;
 pub mod dns;
 pub mod hosts;
@@ -29,6 +30,7 @@ mod tests;
 pub use attribution::AttributionRow;
 pub use capture_loss::CaptureLossRow;
 pub use conn::ConnRow;
+pub use coverage::CoverageRow;
 pub use dhcp::DhcpRow;
 pub use dns::DnsRow;
 pub use hosts::HostRow;
@@ -239,6 +241,8 @@ pub enum Record {
     Weird(WeirdRow),
     /// The process behind a flow, for `attribution.log`.
     Attribution(Box<AttributionRow>),
+    /// What an agent covered of its host, for `coverage.log`.
+    Coverage(Box<CoverageRow>),
     /// A host, for `hosts.log`.
     Host(Box<HostRow>),
     /// A host that is there, for `known_hosts.log`.
@@ -257,7 +261,7 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 18] = [
+    pub const SCHEMAS: [&'static Schema; 19] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
@@ -269,6 +273,7 @@ impl Record {
         &profile::SCHEMA,
         &weird::SCHEMA,
         &attribution::SCHEMA,
+        &coverage::SCHEMA,
         &hosts::SCHEMA,
         &known::HOSTS,
         &known::SERVICES,
@@ -292,6 +297,7 @@ impl Record {
             Record::Profile(row) => row,
             Record::Weird(row) => row,
             Record::Attribution(row) => row.as_ref(),
+            Record::Coverage(row) => row.as_ref(),
             Record::Host(row) => row.as_ref(),
             Record::KnownHost(row) => row,
             Record::KnownService(row) => row,

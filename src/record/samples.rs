@@ -3,10 +3,11 @@
 
 use super::attribution::AttributionRow;
 use super::{
-    CaptureLossRow, ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow,
-    Record, SslRow, StatsRow, TunnelRow, WeirdRow, X509Row,
+    CaptureLossRow, ConnRow, CoverageRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow,
+    QuicRow, Record, SslRow, StatsRow, TunnelRow, WeirdRow, X509Row,
 };
 use crate::endpoint::attribution::Key;
+use crate::endpoint::coverage::Account;
 use crate::endpoint::report::{Method, Process, Signature};
 use crate::endpoint::{Attribution, Status};
 use crate::host::Profile;
@@ -316,6 +317,27 @@ fn attribution() -> Attribution {
 }
 
 /// One record of every log.
+fn coverage() -> CoverageRow {
+    CoverageRow {
+        begun: AT,
+        host: Some("192.0.2.10".parse().unwrap()),
+        agent: "laptop".into(),
+        account: Account {
+            flows: 20,
+            matched: 9,
+            matched_binary: 4,
+            ambiguous: 3,
+            conflict: 1,
+            none: 3,
+            late: 2,
+            reports: 25,
+            reports_without_flow: 5,
+            refused: 1,
+        },
+        offset: Some(Span::from_millis(-2500)),
+    }
+}
+
 pub(crate) fn records() -> Vec<Record> {
     let community_id = Some("1:LQU9qZlK+B5F3KDmev6m5PMibrg=".into());
     vec![
@@ -335,6 +357,7 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Profile(ProfileRow::new(flow(), Box::new(profile()))),
         Record::Weird(weird("")),
         Record::Attribution(Box::new(AttributionRow::new(AT, flow(), attribution()))),
+        Record::Coverage(Box::new(coverage())),
         Record::Host(Box::new(host())),
         Record::KnownHost(KnownHostRow {
             at: AT,

@@ -5,6 +5,7 @@
 
 use super::dhcp_log::DhcpLog;
 use super::known::Known;
+use super::notices;
 use super::settings::Settings;
 use super::tap::TapWatch;
 use super::told::{CertificateLog, ProxyLog, WeirdSampling};
@@ -13,15 +14,13 @@ use crate::detect::allow::Stale;
 use crate::detect::evidence::{Bits, Group, Item};
 use crate::detect::{Alert, Engine};
 use crate::endpoint::report::Report;
-use crate::fingerprint;
 use crate::host::platform::{Assessment, Platform};
 use crate::host::{Conflict, Hosts};
-use crate::net::{Endpoint, Transport, TunnelKind};
+use crate::net::{Endpoint, TunnelKind};
 use crate::observe::{Fact, FlowId, Observation, TlsSession, WeirdSeen};
-use crate::packet::proto;
 use crate::record::{
-    AttributionRow, ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow, Record,
-    SslRow, TunnelRow, WeirdRow, X509Row,
+    AttributionRow, ConnRow, CoverageRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow,
+    Record, SslRow, TunnelRow, WeirdRow, X509Row,
 };
 use crate::time::Timestamp;
 use crate::weird::Weird;
@@ -57,6 +56,7 @@ enum DueKind {
     Lease,
     Host,
     Attribution,
+    Agents,
 }
 
 /// What sees everything at once.
@@ -107,11 +107,7 @@ impl Detector {
             &observation,
             &mut alerts,
         );
-        for note in self.engine.take_notes() {
-            let mut row = NoticeRow::new(at, None, note.name(), note.message().into());
-            row.src = Some(note.host());
-            put(at, Line::Row(Record::Notice(Box::new(row))));
-        }
+        self.tell_notes(settings, at, put);
         if let Some(row) = self.proxies.row(settings, &observation) {
             put(at, Line::Row(Record::Tunnel(row)));
         }
@@ -119,6 +115,17 @@ impl Detector {
             put(at, Line::Row(record));
         }
         self.tell_alerts(settings, at, alerts, put);
+    }
+
+    fn tell_notes(
+        &mut self,
+        settings: &Settings,
+        at: Timestamp,
+        put: &mut impl FnMut(Timestamp, Line),
+    ) {
+        for note in self.engine.take_notes() {
+            put(at, Line::Row(notices::of_note(settings, at, &note)));
+        }
     }
 
     fn tell_alerts(
@@ -131,7 +138,7 @@ impl Detector {
         for mut alert in alerts {
             self.add_platform(&mut alert);
             if alert.suppressed_by.is_none() {
-                put(at, Line::Row(notice(settings, &alert)));
+                put(at, Line::Row(notices::of_alert(settings, &alert)));
             }
             put(at, Line::Alert(Box::new(alert)));
         }
@@ -183,6 +190,7 @@ impl Detector {
             (self.dhcp.deadline(), DueKind::Lease),
             (self.hosts.deadline(), DueKind::Host),
             (self.engine.attributing.deadline(), DueKind::Attribution),
+            (self.engine.watching_deadline(), DueKind::Agents),
         ];
         let dues = dues.into_iter();
         dues.filter_map(|(at, kind)| Some(Due { at: at?, kind }))
@@ -197,6 +205,7 @@ impl Detector {
                     let mut alerts = Vec::new();
                     self.engine
                         .handle_report(detect, limits, &report, &mut alerts);
+                    self.tell_notes(settings, due.at, put);
                     self.tell_alerts(settings, due.at, alerts, put);
                 }
             }
@@ -212,12 +221,17 @@ impl Detector {
                 }
             }
             DueKind::Attribution => {
-                let lag = settings.detect.attribution_lag().unwrap_or_default();
-                if let Some((flow, attribution)) =
-                    self.engine.attributing.pop(&settings.limits, lag)
-                {
+                let (detect, limits) = (&settings.detect, &settings.limits);
+                if let Some((flow, attribution)) = self.engine.pop_attributed(detect, limits) {
                     let row = AttributionRow::new(due.at, flow, attribution);
                     put(due.at, Line::Row(Record::Attribution(Box::new(row))));
+                }
+                self.tell_notes(settings, due.at, put);
+            }
+            DueKind::Agents => {
+                for hour in self.engine.pop_covered(&settings.limits, due.at) {
+                    let row = Record::Coverage(Box::new(CoverageRow::new(hour)));
+                    put(due.at, Line::Row(row));
                 }
             }
         }
@@ -314,7 +328,7 @@ impl Detector {
         let Observation { at, flow, fact } = observation;
         Some(match (fact, flow) {
             (Fact::Flow(summary), Some(flow)) => {
-                let id = community_id(settings, &flow, summary.ip_proto);
+                let id = notices::community_id(settings, &flow, summary.ip_proto);
                 Record::Conn(ConnRow::new(
                     flow,
                     summary,
@@ -364,23 +378,4 @@ fn local(settings: &Settings, flow: &FlowId) -> Option<[bool; 2]> {
     let nets = &settings.local_networks;
     let is_local = |endpoint: Endpoint| nets.iter().any(|net| net.contains(&endpoint.addr));
     (!nets.is_empty()).then(|| [flow.originator, flow.responder].map(is_local))
-}
-
-/// The alert's row in `notice.log`.
-fn notice(settings: &Settings, alert: &Alert) -> Record {
-    let message = alert.message.as_str().into();
-    let mut row = NoticeRow::new(alert.at, Some(alert.flow), alert.note, message);
-    row.sub = Some(alert.sub.as_str().into());
-    row.n = Some(alert.n);
-    let ip_proto = match alert.flow.transport {
-        Transport::Udp => proto::UDP,
-        _ => proto::TCP,
-    };
-    row.community_id = Some(community_id(settings, &alert.flow, ip_proto));
-    Record::Notice(Box::new(row))
-}
-
-fn community_id(settings: &Settings, flow: &FlowId, ip_proto: u8) -> Box<str> {
-    let seed = settings.community_id_seed;
-    fingerprint::community_id(seed, flow.originator, flow.responder, ip_proto).into()
 }

@@ -13,6 +13,7 @@ mod header;
 mod inspection;
 mod known;
 mod neighbours;
+mod notices;
 pub mod order;
 mod probing;
 mod saved;

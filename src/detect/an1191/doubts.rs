@@ -18,8 +18,8 @@ pub fn missing(case: &Case<'_>) -> Vec<Missing> {
         .and_then(|schedule| schedule.process.as_ref());
     let process = process.map(|process| format!(" (the schedule says {process})"));
     let process = process.unwrap_or_default();
-    let mut missing = vec![Missing::new(
-        format!("endpoint agent: process, parent and ProcessSignature{process}"),
+    let mut missing = vec![Missing::of_agent(
+        format!("process, parent and ProcessSignature{process}"),
         "could move the sum by −6…+12 bits",
     )];
     if case.cadence.is_none() {

@@ -232,8 +232,8 @@ pub fn judge(case: &Case<'_>) -> Option<Verdict> {
 
 fn missing(case: &Case<'_>) -> Vec<Missing> {
     let places = case.rules.file_sensitivity_context.join(", ");
-    let mut missing = vec![Missing::new(
-        format!("endpoint agent: the process, and files read or packed before (as in {places})"),
+    let mut missing = vec![Missing::of_agent(
+        format!("the process, and files read or packed before (as in {places})"),
         "could move the sum by −6…+12 bits",
     )];
     if case.oddities.is_none() {

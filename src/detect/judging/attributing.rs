@@ -4,10 +4,13 @@
 use crate::baseline::Bounded;
 use crate::detect::Alert;
 use crate::detect::alert::Occasion;
+use crate::detect::attack::Analytic;
 use crate::detect::behind;
+use crate::detect::client::ClientClass;
 use crate::detect::engine::{Engine, Now};
 use crate::detect::evidence::{Item, Tier};
 use crate::detect::finding::{Finding, Scene};
+use crate::detect::judging::watching::Told;
 use crate::detect::kept::KeptAlert;
 use crate::detect::registry::{AlertKey, Identity, Registry};
 use crate::detect::settings::Settings;
@@ -33,9 +36,16 @@ pub struct Attributing {
     /// What was done to files of hosts.
     pub files: Files,
     /// Flows that are over, and when their row is due.
-    waiting: Bounded<Uid, FlowId>,
+    waiting: Bounded<Uid, Ended>,
     /// Flows whose row was told, and what it said.
-    told: Bounded<Uid, (FlowId, Box<str>)>,
+    told: Bounded<Uid, (Ended, Box<str>)>,
+}
+
+/// A flow that is over.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Ended {
+    flow: FlowId,
+    class: ClientClass,
 }
 
 /// What a row or an alert says of the process, in short.
@@ -56,8 +66,13 @@ fn said(attribution: &Attribution) -> Box<str> {
 }
 
 impl Attributing {
-    /// Takes an observation of a flow.
-    pub fn handle_observation(&mut self, limits: &Limits, lag: Span, observation: &Observation) {
+    /// Takes an observation of a flow, whose client is of `class`.
+    pub fn handle_observation(
+        &mut self,
+        limits: &Limits,
+        lag: Span,
+        (observation, class): (&Observation, ClientClass),
+    ) {
         let (at, Some(flow)) = (observation.at, &observation.flow) else {
             return;
         };
@@ -66,8 +81,10 @@ impl Attributing {
         self.join.handle_flow(limits, flow, at);
         if matches!(observation.fact, Fact::Flow(_)) {
             let due = at.max(flow.first_at + lag);
+            let flow = *flow;
+            let max = limits.attributed_flows_max;
             self.waiting
-                .insert(flow.uid, due, *flow, limits.attributed_flows_max);
+                .insert(flow.uid, due, Ended { flow, class }, max);
         }
     }
 
@@ -81,25 +98,28 @@ impl Attributing {
         self.waiting.first_moment()
     }
 
-    /// The flow that is due first, with the process behind it; none where that was told, or no
-    /// agent speaks for its host.
-    pub fn pop(&mut self, limits: &Limits, lag: Span) -> Option<(FlowId, Attribution)> {
-        let (due, uid, flow) = self.waiting.pop_first()?;
-        let attribution = self.join.attribution(&flow, due, lag);
+    /// The flow that is due first, when it is, the process behind it, and whether its row was told
+    /// before; none where that said the same, or no agent speaks for its host.
+    fn pop(&mut self, limits: &Limits, lag: Span) -> Option<(Timestamp, Ended, Attribution, bool)> {
+        let (due, uid, ended) = self.waiting.pop_first()?;
+        let attribution = self.join.attribution(&ended.flow, due, lag);
         let now = said(&attribution);
         let before = self.told.remove(&uid);
+        let again = before.is_some();
         let news = before.is_none_or(|(_, before)| before != now);
         let max = limits.attributed_flows_max;
-        self.told.insert(uid, due, (flow, now), max);
-        (news && attribution.status != Status::Unobservable).then_some((flow, attribution))
+        self.told.insert(uid, due, (ended, now), max);
+        let observable = attribution.status != Status::Unobservable;
+        (news && observable).then_some((due, ended, attribution, again))
     }
 
-    /// What the files of an upload's host tell.
+    /// What the files of an upload's host tell, of what was done to them until `until`.
     fn files_before(
         &self,
         scene: &Scene<'_>,
         finding: &Finding,
         attribution: &Attribution,
+        until: Timestamp,
     ) -> Vec<Item> {
         let Some(upload) = &finding.upload else {
             return Vec::new();
@@ -110,21 +130,46 @@ impl Attributing {
             return Vec::new();
         };
         let offset = self.join.offset(agent, upload.began_at);
-        let (from, to) = packed::window(upload, scene.at, offset);
+        let (from, to) = packed::window(upload, until, offset);
         let near = self.files.near(agent, from, to);
         packed::items(upload, &near, behind::named(attribution), offset)
     }
 
     /// A report came that could be about a flow whose row was told.
     fn tell_again(&mut self, limits: &Limits, uid: Uid, at: Timestamp) {
-        if let Some((flow, _)) = self.told.get(&uid) {
+        if let Some((ended, _)) = self.told.get(&uid) {
             self.waiting
-                .insert(uid, at, *flow, limits.attributed_flows_max);
+                .insert(uid, at, *ended, limits.attributed_flows_max);
         }
     }
 }
 
+/// What an alert is made of besides its finding.
+struct Behind {
+    attribution: Attribution,
+    files: Vec<Item>,
+}
+
 impl Engine {
+    /// The flow whose row is due first, with the process behind it; none where that was told, or no
+    /// agent speaks for its host.
+    pub fn pop_attributed(
+        &mut self,
+        settings: &Settings,
+        limits: &Limits,
+    ) -> Option<(FlowId, Attribution)> {
+        let lag = settings.attribution_lag().unwrap_or_default();
+        let (at, Ended { flow, class }, attribution, again) = self.attributing.pop(limits, lag)?;
+        let told = Told {
+            flow: &flow,
+            class,
+            attribution: &attribution,
+            again,
+        };
+        self.watch_flow(told, limits, lag, at);
+        Some((flow, attribution))
+    }
+
     /// Takes a report as of the moment it was received; puts the alerts that it changes into
     /// `alerts`.
     pub fn handle_report(
@@ -138,19 +183,27 @@ impl Engine {
         if let Deed::File(file) = &report.deed {
             let is_sensitive = |path: &str| settings.rules().an1415.is_sensitive(path);
             let max = limits.agents_max;
-            self.attributing
-                .files
-                .handle_report(report, file, is_sensitive, max);
+            let files = &mut self.attributing.files;
+            if files.handle_report(report, file, is_sensitive, max) {
+                let addrs = self.attributing.join.addrs_of(&report.agent, at);
+                let of_host = |addr| self.kept.of_host(Analytic::An1415, addr);
+                for key in addrs.into_iter().flat_map(of_host).collect::<Vec<_>>() {
+                    alerts.extend(self.amend(settings, limits, key, at));
+                }
+            }
         }
-        for uid in self.attributing.join.handle_report(limits, report) {
-            self.attributing.tell_again(limits, uid, at);
-            for key in self.kept.of_flow(uid) {
+        let heard = self.attributing.join.handle_report(limits, report);
+        for uid in &heard.about {
+            self.attributing.tell_again(limits, *uid, at);
+            for key in self.kept.of_flow(*uid) {
                 alerts.extend(self.amend(settings, limits, key, at));
             }
         }
+        self.watch_report(settings, limits, report, &heard);
     }
 
-    /// The alert anew, where another process is behind its flow than it said.
+    /// The alert anew, where another process is behind its flow than it said, or its host's files
+    /// tell what they did not: each kind of evidence once, so that nobody has it told at will.
     fn amend(
         &mut self,
         settings: &Settings,
@@ -158,7 +211,7 @@ impl Engine {
         key: AlertKey,
         at: Timestamp,
     ) -> Option<Alert> {
-        let mut kept = self.kept.get(&key)?.clone();
+        let kept = self.kept.get(&key)?.clone();
         let role = settings.role_of(kept.flow.originator.addr)?;
         let scene = Scene {
             settings,
@@ -170,15 +223,20 @@ impl Engine {
         let lag = settings.attribution_lag()?;
         let attribution = self.attributing.join.attribution(&kept.flow, at, lag);
         let now = said(&attribution);
-        if kept.said == now {
+        let finding = kept.finding()?;
+        let attributing = &self.attributing;
+        let files = attributing.files_before(&scene, &finding, &attribution, kept.raised_at);
+        let mut next = kept.clone();
+        let fresh = next.told_files(&files);
+        if kept.said == now && !fresh {
             return None;
         }
-        let finding = kept.finding()?;
-        let alert = self.tell(&scene, finding, attribution, |alerts, tier, suppressed| {
+        let behind = Behind { attribution, files };
+        let alert = self.tell(&scene, finding, behind, |alerts, tier, suppressed| {
             alerts.amend(&key, tier, suppressed)
         })?;
-        kept.said = now;
-        self.kept.keep(key, at, kept, limits.alerts_max);
+        next.said = now;
+        self.kept.keep(key, at, next, limits.alerts_max);
         Some(alert)
     }
 
@@ -196,11 +254,17 @@ impl Engine {
         let attribution = lag.map_or(Attribution::without(Status::Unobservable), |lag| {
             self.attributing.join.attribution(now.flow, now.at, lag)
         });
+        let attributing = &self.attributing;
+        let files = attributing.files_before(scene, &finding, &attribution, now.at);
         let kept = lag.map(|_| {
             let called = scene.called.clone();
-            KeptAlert::new(*now.flow, called, &finding, said(&attribution))
+            let said = said(&attribution);
+            let mut kept = KeptAlert::new(*now.flow, (called, now.at), &finding, said);
+            kept.told_files(&files);
+            kept
         });
-        let alert = self.tell(scene, finding, attribution, |alerts, tier, suppressed| {
+        let behind = Behind { attribution, files };
+        let alert = self.tell(scene, finding, behind, |alerts, tier, suppressed| {
             alerts.raise(key.clone(), now.at, tier, suppressed, max)
         })?;
         if let Some(kept) = kept {
@@ -216,10 +280,9 @@ impl Engine {
         &mut self,
         scene: &Scene<'_>,
         mut finding: Finding,
-        attribution: Attribution,
+        Behind { attribution, files }: Behind,
         identify: impl FnOnce(&mut Registry, Tier, bool) -> Option<Identity>,
     ) -> Option<Alert> {
-        let files = self.attributing.files_before(scene, &finding, &attribution);
         behind::add(scene, &mut finding, &attribution, files);
         let checked = allow::check(scene, &finding);
         let suppressed = checked.suppressed_by.is_some();

@@ -26,9 +26,11 @@ use crate::time::{Span, Timestamp};
 mod attributing;
 mod unscheduled;
 mod uploads;
+mod watching;
 
 pub use attributing::Attributing;
 pub use uploads::Uploads;
+pub use watching::{CoveredHour, Watching};
 
 /// Datagrams to this port are QUIC, as far as can be told.
 const HTTPS: u16 = 443;

@@ -191,6 +191,54 @@ fn what_was_packed_before_and_is_as_large_raises_an_upload_and_names_the_archive
 }
 
 #[test]
+fn a_file_event_that_is_told_after_the_alert_amends_it_once_and_later_deeds_do_not() {
+    let observations = &BEFORE.1;
+    let late = |mut report: Report, seconds: i64| {
+        report.received_at = report.received_at + Span::from_secs(seconds);
+        report
+    };
+    let archive = |before: i64, size| {
+        let path = "/srv/out.tar";
+        late(
+            file(UPLOAD - before, path, FileActivity::Update, Some(size)),
+            1800 + before,
+        )
+    };
+    let known = [inventory(), flow(observations, 0)];
+    let plain = alerts_with(&known);
+    let whole = alerts_with(&[known.clone(), [archive(60, BYTES), archive(61, BYTES)]].concat());
+    assert_eq!(whole.len(), plain.len() + 1, "told once");
+    let [first, second] = &whole[whole.len() - 2..] else {
+        panic!("{} alerts", whole.len())
+    };
+    assert_eq!(first.alert_id, second.alert_id);
+    assert_eq!(second.revision, first.revision + 1);
+    assert_eq!(second.attribution.status, crate::endpoint::Status::Matched);
+    let told = endpoint_ids(second);
+    for id in [
+        "endpoint.archive",
+        "endpoint.archive_kin",
+        "endpoint.archive_size",
+    ] {
+        assert!(told.iter().any(|(known, _)| *known == id), "{id}");
+        assert!(endpoint_ids(first).iter().all(|(known, _)| *known != id));
+    }
+    assert!(second.bits > first.bits && second.tier >= first.tier);
+    // What was packed once the upload was told is not what went.
+    let after = file(
+        UPLOAD + 900,
+        "/srv/b.tar",
+        FileActivity::Update,
+        Some(BYTES),
+    );
+    assert_eq!(alerts_with(&[known.as_slice(), &[after]].concat()), plain);
+    // Nor is what another host's agent tells.
+    let mut other = archive(60, BYTES);
+    other.agent = "db-8".into();
+    assert_eq!(alerts_with(&[known.as_slice(), &[other]].concat()), plain);
+}
+
+#[test]
 fn what_is_packed_all_day_or_long_before_or_of_another_size_says_little() {
     let with = |archives: &[(i64, u64)]| {
         let archives = archives.iter().map(|(before, size)| {

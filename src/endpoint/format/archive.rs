@@ -3,7 +3,7 @@
 //! Opens no file. Documents that are zip files inside are no archives. Constant in the length of a
 //! path, linear in that of a command line, which is bounded.
 
-use super::command::{program, words};
+use super::words::{program, words};
 use crate::endpoint::report::{Archive, ArchiveBasis};
 
 /// Endings and what they stand for. The outermost layer counts: `.tar.gz` is gzip.

@@ -4,6 +4,7 @@
 //! that stands alone is not found. Takes too much rather than too little. Linear.
 
 use super::json::{TEXT_BYTES_MAX, clip};
+use super::words::program;
 
 /// What stands for a secret.
 const HIDDEN: &str = "***";
@@ -71,39 +72,6 @@ pub fn of_arguments(arguments: &[&str]) -> Option<Box<str>> {
         }
     }
     (!line.is_empty()).then(|| kept(&line))
-}
-
-/// The words of a command line; quotes hold one together.
-pub(super) fn words(line: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    let (mut word, mut open, mut begun) = (String::new(), None, false);
-    for c in line.chars() {
-        match c {
-            _ if open == Some(c) => open = None,
-            '"' | '\'' if open.is_none() => (open, begun) = (Some(c), true),
-            _ if c.is_whitespace() && open.is_none() => {
-                if begun {
-                    words.push(std::mem::take(&mut word));
-                }
-                begun = false;
-            }
-            _ => {
-                word.push(c);
-                begun = true;
-            }
-        }
-    }
-    if begun {
-        words.push(word);
-    }
-    words
-}
-
-/// The last part of a program's path, in lower case, without `.exe`.
-pub(super) fn program(path: &str) -> String {
-    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    let name = name.to_ascii_lowercase();
-    name.strip_suffix(".exe").map(str::to_owned).unwrap_or(name)
 }
 
 /// What the next word is.
@@ -305,6 +273,7 @@ fn is_secret(key: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::words::words;
     use super::*;
 
     #[test]

@@ -30,6 +30,7 @@ mod tapir;
 mod tests;
 mod tetragon;
 mod tracee;
+mod words;
 
 pub use archive::of_file as archive_of_file;
 pub use command::of_arguments as command_line;
