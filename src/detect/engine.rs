@@ -11,7 +11,7 @@ use super::client::Kind;
 use super::expectations::Expectations;
 use super::habit::Habit;
 use super::identity;
-use super::judging::{Attributing, Uploads};
+use super::judging::{Attributing, Passing, Uploads};
 use super::kept::Kept;
 use super::note::Note;
 use super::presence::Presence;
@@ -43,6 +43,8 @@ pub struct Engine {
     pub(super) kept: Kept,
     /// Which process has which flow.
     pub attributing: Attributing,
+    /// Which gateway knows what of which flow.
+    pub passing: Passing,
     pub(super) presences: Bounded<IpAddr, Presence>,
     pub(super) alerts: Registry,
     pub(super) site: Site,
@@ -128,6 +130,7 @@ impl Engine {
         if let Some(lag) = settings.attribution_lag() {
             self.attributing
                 .handle_observation(limits, lag, observation);
+            self.watch_passing(limits, lag, observation);
         }
         let Some(flow) = &observation.flow else {
             return;
@@ -194,7 +197,10 @@ impl Engine {
                 .saturating_add(self.expectations.evicted()),
             calls_refused: self.calls.refused().saturating_add(self.habits.refused()),
             uploads: self.uploads.evicted(),
-            endpoint: self.attributing.evicted(),
+            endpoint: self
+                .attributing
+                .evicted()
+                .saturating_add(self.passing.gateways.evicted()),
             marks: self.site.marks_evicted(),
             volumes: self.site.volumes_refused(),
             alerts: self.alerts.evicted(),

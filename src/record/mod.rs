@@ -9,6 +9,7 @@ pub mod capture_loss;
 pub mod conn;
 pub mod dhcp;
 pub mod dns;
+pub mod gateway;
 pub mod hosts;
 pub mod http;
 pub mod known;
@@ -31,6 +32,7 @@ pub use capture_loss::CaptureLossRow;
 pub use conn::ConnRow;
 pub use dhcp::DhcpRow;
 pub use dns::DnsRow;
+pub use gateway::GatewayRow;
 pub use hosts::HostRow;
 pub use http::HttpRow;
 pub use known::{KnownHostRow, KnownServiceRow, SoftwareRow};
@@ -239,6 +241,8 @@ pub enum Record {
     Weird(WeirdRow),
     /// The process behind a flow, for `attribution.log`.
     Attribution(Box<AttributionRow>),
+    /// What gateways know of a flow, for `gateway.log`.
+    Gateway(Box<GatewayRow>),
     /// A host, for `hosts.log`.
     Host(Box<HostRow>),
     /// A host that is there, for `known_hosts.log`.
@@ -257,7 +261,7 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 18] = [
+    pub const SCHEMAS: [&'static Schema; 19] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
@@ -269,6 +273,7 @@ impl Record {
         &profile::SCHEMA,
         &weird::SCHEMA,
         &attribution::SCHEMA,
+        &gateway::SCHEMA,
         &hosts::SCHEMA,
         &known::HOSTS,
         &known::SERVICES,
@@ -292,6 +297,7 @@ impl Record {
             Record::Profile(row) => row,
             Record::Weird(row) => row,
             Record::Attribution(row) => row.as_ref(),
+            Record::Gateway(row) => row.as_ref(),
             Record::Host(row) => row.as_ref(),
             Record::KnownHost(row) => row,
             Record::KnownService(row) => row,

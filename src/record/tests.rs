@@ -83,6 +83,7 @@ fn logs_have_as_many_columns_as_readers_by_position_expect() {
         ("profile", 44),
         ("weird", 11),
         ("attribution", 27),
+        ("gateway", 35),
         ("hosts", 17),
         ("known_hosts", 2),
         ("known_services", 5),

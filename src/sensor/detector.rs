@@ -20,8 +20,8 @@ use crate::net::{Endpoint, Transport, TunnelKind};
 use crate::observe::{Fact, FlowId, Observation, TlsSession, WeirdSeen};
 use crate::packet::proto;
 use crate::record::{
-    AttributionRow, ConnRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow, Record,
-    SslRow, TunnelRow, WeirdRow, X509Row,
+    AttributionRow, ConnRow, DnsRow, GatewayRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow,
+    Record, SslRow, TunnelRow, WeirdRow, X509Row,
 };
 use crate::time::Timestamp;
 use crate::weird::Weird;
@@ -57,6 +57,7 @@ enum DueKind {
     Lease,
     Host,
     Attribution,
+    Gateway,
 }
 
 /// What sees everything at once.
@@ -183,6 +184,7 @@ impl Detector {
             (self.dhcp.deadline(), DueKind::Lease),
             (self.hosts.deadline(), DueKind::Host),
             (self.engine.attributing.deadline(), DueKind::Attribution),
+            (self.engine.passing.deadline(), DueKind::Gateway),
         ];
         let dues = dues.into_iter();
         dues.filter_map(|(at, kind)| Some(Due { at: at?, kind }))
@@ -218,6 +220,12 @@ impl Detector {
                 {
                     let row = AttributionRow::new(due.at, flow, attribution);
                     put(due.at, Line::Row(Record::Attribution(Box::new(row))));
+                }
+            }
+            DueKind::Gateway => {
+                if let Some((flow, passed)) = self.engine.passing.pop(&settings.limits) {
+                    let row = GatewayRow::new(due.at, flow, passed);
+                    put(due.at, Line::Row(Record::Gateway(Box::new(row))));
                 }
             }
         }

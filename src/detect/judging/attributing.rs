@@ -1,6 +1,7 @@
 //! From reports of endpoint agents to alerts that are told again, and to the process behind each
 //! flow.
 
+use super::passing;
 use crate::baseline::Bounded;
 use crate::detect::Alert;
 use crate::detect::alert::Occasion;
@@ -11,10 +12,11 @@ use crate::detect::finding::{Finding, Scene};
 use crate::detect::kept::KeptAlert;
 use crate::detect::registry::{AlertKey, Identity, Registry};
 use crate::detect::settings::Settings;
+use crate::detect::via;
 use crate::detect::{allow, identity, packed};
 use crate::endpoint::files::Files;
 use crate::endpoint::report::{Deed, Report};
-use crate::endpoint::{Attribution, Join, Status};
+use crate::endpoint::{Attribution, Join, Passed, Status};
 use crate::limits::Limits;
 use crate::net::Uid;
 use crate::observe::{Fact, FlowId, Observation};
@@ -53,6 +55,15 @@ fn said(attribution: &Attribution) -> Box<str> {
         process.is_some_and(|p| p.parent.is_some()).to_string(),
     ];
     identity::digest(parts)
+}
+
+/// What an alert says of the process and of gateways, in short.
+fn said_of_both(attribution: &Attribution, passed: Option<&Passed>) -> Box<str> {
+    let process = said(attribution);
+    match passed {
+        Some(passed) => identity::digest([&*process, &*passing::said(passed)]),
+        None => process,
+    }
 }
 
 impl Attributing {
@@ -116,7 +127,7 @@ impl Attributing {
     }
 
     /// A report came that could be about a flow whose row was told.
-    fn tell_again(&mut self, limits: &Limits, uid: Uid, at: Timestamp) {
+    pub(super) fn tell_again(&mut self, limits: &Limits, uid: Uid, at: Timestamp) {
         if let Some((flow, _)) = self.told.get(&uid) {
             self.waiting
                 .insert(uid, at, *flow, limits.attributed_flows_max);
@@ -135,6 +146,9 @@ impl Engine {
         alerts: &mut Vec<Alert>,
     ) {
         let at = report.received_at;
+        if let Deed::Passage(passage) = &report.deed {
+            return self.handle_passage(settings, limits, (report, passage), alerts);
+        }
         if let Deed::File(file) = &report.deed {
             let is_sensitive = |path: &str| settings.rules().an1415.is_sensitive(path);
             let max = limits.agents_max;
@@ -150,8 +164,9 @@ impl Engine {
         }
     }
 
-    /// The alert anew, where another process is behind its flow than it said.
-    fn amend(
+    /// The alert anew, where another process is behind its flow than it said, or a gateway says
+    /// otherwise.
+    pub(super) fn amend(
         &mut self,
         settings: &Settings,
         limits: &Limits,
@@ -169,12 +184,14 @@ impl Engine {
         };
         let lag = settings.attribution_lag()?;
         let attribution = self.attributing.join.attribution(&kept.flow, at, lag);
-        let now = said(&attribution);
+        let passed = self.passing.gateways.passed(&kept.flow);
+        let now = said_of_both(&attribution, passed.as_ref());
         if kept.said == now {
             return None;
         }
         let finding = kept.finding()?;
-        let alert = self.tell(&scene, finding, attribution, |alerts, tier, suppressed| {
+        let known = (attribution, passed);
+        let alert = self.tell(&scene, finding, known, |alerts, tier, suppressed| {
             alerts.amend(&key, tier, suppressed)
         })?;
         kept.said = now;
@@ -196,11 +213,14 @@ impl Engine {
         let attribution = lag.map_or(Attribution::without(Status::Unobservable), |lag| {
             self.attributing.join.attribution(now.flow, now.at, lag)
         });
+        let passed = lag.and_then(|_| self.passing.gateways.passed(now.flow));
         let kept = lag.map(|_| {
+            let said = said_of_both(&attribution, passed.as_ref());
             let called = scene.called.clone();
-            KeptAlert::new(*now.flow, called, &finding, said(&attribution))
+            KeptAlert::new(*now.flow, called, &finding, said)
         });
-        let alert = self.tell(scene, finding, attribution, |alerts, tier, suppressed| {
+        let known = (attribution, passed);
+        let alert = self.tell(scene, finding, known, |alerts, tier, suppressed| {
             alerts.raise(key.clone(), now.at, tier, suppressed, max)
         })?;
         if let Some(kept) = kept {
@@ -211,16 +231,17 @@ impl Engine {
         Some(alert)
     }
 
-    /// The alert of a finding with the process behind it, where `identify` says that it is due.
+    /// The alert of a finding with the process behind it and what gateways know, where `identify` says that it is due.
     fn tell(
         &mut self,
         scene: &Scene<'_>,
         mut finding: Finding,
-        attribution: Attribution,
+        (attribution, passed): (Attribution, Option<Passed>),
         identify: impl FnOnce(&mut Registry, Tier, bool) -> Option<Identity>,
     ) -> Option<Alert> {
         let files = self.attributing.files_before(scene, &finding, &attribution);
         behind::add(scene, &mut finding, &attribution, files);
+        via::add(scene, &mut finding, passed.as_ref());
         let checked = allow::check(scene, &finding);
         let suppressed = checked.suppressed_by.is_some();
         let occasion = Occasion {
@@ -228,6 +249,7 @@ impl Engine {
             baseline_hash: self.site.baseline_hash(),
             checked,
             attribution,
+            passed,
         };
         Some(Alert::new(scene, finding, occasion))
     }

@@ -24,10 +24,12 @@ use crate::observe::profile::FlowProfile;
 use crate::time::{Span, Timestamp};
 
 mod attributing;
+mod passing;
 mod unscheduled;
 mod uploads;
 
 pub use attributing::Attributing;
+pub use passing::Passing;
 pub use uploads::Uploads;
 
 /// Datagrams to this port are QUIC, as far as can be told.

@@ -1,0 +1,168 @@
+//! From a finding and what gateways know of its flow to the finding with what that adds.
+//!
+//! A gateway's word raises and annotates; it lowers and suppresses nothing, for what a policy
+//! allows is no less unusual. All weights are a design, not fitted.
+//!
+//! | identifier | bits |
+//! |---|---|
+//! | `gateway.denied` | 3: the gateway's policy denied it, and it was tried all the same |
+//! | `gateway.other_client` | 6: User-Agent and the client's fingerprint contradict each other |
+
+use super::client::{ClientClass, Kind};
+use super::evidence::{Bits, Evidence, Group, Item};
+use super::finding::{Finding, Scene};
+use crate::endpoint::{Passed, Status};
+use serde::Serialize;
+use serde_json::json;
+
+/// How User-Agents of browsers begin, and what one of those has besides.
+const BROWSER_BEGINS: &str = "mozilla/5.0 (";
+const BROWSER_NAMES: [&str; 6] = ["firefox/", "chrome/", "crios/", "safari/", "edg/", "fxios/"];
+/// What says in a browser's words that it is none.
+const NOT_BROWSERS: [&str; 6] = [
+    "bot",
+    "crawler",
+    "spider",
+    "compatible;",
+    "electron/",
+    "headless",
+];
+/// How User-Agents of tools and libraries begin.
+const TOOLS: [&str; 14] = [
+    "curl/",
+    "wget/",
+    "python-requests/",
+    "python-urllib/",
+    "python/",
+    "aiohttp/",
+    "httpx/",
+    "go-http-client/",
+    "okhttp/",
+    "java/",
+    "libwww-perl/",
+    "powershell/",
+    "ruby",
+    "axios/",
+];
+
+/// What an alert has of gateways.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AlertGateway {
+    /// Whether one flow and one client are meant.
+    pub status: Status,
+    /// The gateways that say so.
+    pub gateways: Vec<Box<str>>,
+    /// `client` where the flow is the client's own, `onward` where the gateway went on with it.
+    pub leg: &'static str,
+    /// How much of the flow they named.
+    pub key: &'static str,
+    /// The client, which is not the flow's originator where the flow goes on from the gateway.
+    pub client: Option<String>,
+    /// Who the client is for the gateway.
+    pub user: Option<Box<str>>,
+    /// User-Agent of the request.
+    pub user_agent: Option<Box<str>>,
+    /// The host that was asked for.
+    pub name: Option<Box<str>>,
+    /// What the gateway takes the traffic for.
+    pub application: Option<Box<str>>,
+    /// What the policy did.
+    pub action: Option<&'static str>,
+    /// The rule that did.
+    pub rule: Option<Box<str>>,
+    /// The gateway's category of the destination.
+    pub category: Option<Box<str>>,
+    /// Lines about the flow, and how many of them tell of a denial.
+    pub lines: u32,
+    /// See `lines`.
+    pub denied: u32,
+    /// 0 to 1.
+    pub confidence: f64,
+}
+
+impl From<Passed> for AlertGateway {
+    fn from(passed: Passed) -> AlertGateway {
+        let passage = passed.passage;
+        let client = passage.client.addr.map(|addr| match passage.client.port {
+            Some(port) => format!("{addr} port {port}"),
+            None => addr.to_string(),
+        });
+        AlertGateway {
+            status: passed.status,
+            gateways: passed.gateways,
+            leg: passed.leg.name(),
+            key: passed.named.name(),
+            client,
+            user: passage.user,
+            user_agent: passage.user_agent,
+            name: passage.name,
+            application: passage.application,
+            action: passage.action.map(|action| action.name()),
+            rule: passage.rule,
+            category: passage.category,
+            lines: passed.lines,
+            denied: passed.denied,
+            confidence: passed.confidence,
+        }
+    }
+}
+
+/// Adds what gateways tell; what is not matched beyond doubt adds nothing.
+pub fn add(scene: &Scene<'_>, finding: &mut Finding, passed: Option<&Passed>) {
+    let Some(passed) = passed.filter(|passed| passed.status == Status::Matched) else {
+        return;
+    };
+    let items = [denied(passed), other_client(passed, scene.called.class)];
+    let items: Vec<Item> = items.into_iter().flatten().collect();
+    if items.is_empty() {
+        return;
+    }
+    let all = finding.evidence.items().cloned().chain(items).collect();
+    if let Some(evidence) = Evidence::weigh(all) {
+        let tiers = scene.settings.tiers();
+        let weighed = tiers.tier(evidence.total(), evidence.groups(), true);
+        finding.tier = weighed.map_or(finding.tier, |tier| tier.max(finding.tier));
+        finding.evidence = evidence;
+    }
+}
+
+fn denied(passed: &Passed) -> Option<Item> {
+    (passed.denied > 0).then(|| {
+        Item::new("gateway.denied", Group::Endpoint, Bits::whole(3))
+            .observed(json!({
+                "gateways": passed.gateways, "denied": passed.denied, "lines": passed.lines,
+                "rule": passed.passage.rule, "category": passed.passage.category,
+            }))
+            .expected("a destination that the gateway's policy allows", 0)
+            .why("the gateway's policy denies it")
+    })
+}
+
+fn other_client(passed: &Passed, class: ClientClass) -> Option<Item> {
+    let user_agent = passed.passage.user_agent.as_deref()?;
+    let claimed = claimed(user_agent)?;
+    let contradicts = matches!(
+        (claimed, class.kind()),
+        (Kind::Browser, Kind::ToolOrLibrary) | (Kind::ToolOrLibrary, Kind::Browser)
+    );
+    contradicts.then(|| {
+        Item::new("gateway.other_client", Group::Endpoint, Bits::whole(6))
+            .observed(json!({
+                "user_agent": user_agent, "browser": class.browser(),
+                "tool": class.tool_or_library(),
+            }))
+            .expected("the client that this User-Agent has", 0)
+            .why("the client does not greet like the one that it calls itself")
+    })
+}
+
+/// What a User-Agent claims to be.
+fn claimed(user_agent: &str) -> Option<Kind> {
+    let text = user_agent.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if TOOLS.iter().any(|tool| text.starts_with(tool)) {
+        return Some(Kind::ToolOrLibrary);
+    }
+    let browser = text.starts_with(BROWSER_BEGINS) && has(&BROWSER_NAMES) && !has(&NOT_BROWSERS);
+    browser.then_some(Kind::Browser)
+}
