@@ -166,3 +166,79 @@ fn claimed(user_agent: &str) -> Option<Kind> {
     let browser = text.starts_with(BROWSER_BEGINS) && has(&BROWSER_NAMES) && !has(&NOT_BROWSERS);
     browser.then_some(Kind::Browser)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::client::Clients;
+    use crate::endpoint::gateways::{Leg, Named};
+    use crate::endpoint::passage::Passage;
+    use crate::time::Span;
+
+    fn passed(user_agent: &str, denied: u32) -> Passed {
+        Passed {
+            status: Status::Matched,
+            leg: Leg::Client,
+            named: Named::Tuple,
+            gateways: vec!["proxy-1".into()],
+            lines: 2,
+            denied,
+            passage: Passage {
+                user_agent: Some(user_agent.into()),
+                ..Passage::default()
+            },
+            delta: Span::ZERO,
+            confidence: 0.97,
+        }
+    }
+
+    #[test]
+    fn a_user_agent_claims_a_browser_or_a_tool_or_nothing_that_compares() {
+        for (user_agent, kind) in [
+            (
+                "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+                Some(Kind::Browser),
+            ),
+            ("curl/8.5.0", Some(Kind::ToolOrLibrary)),
+            ("python-requests/2.32", Some(Kind::ToolOrLibrary)),
+            (
+                "Mozilla/5.0 (Macintosh) AppleWebKit/537.36 Chrome/138 Electron/37 Safari/537.36",
+                None,
+            ),
+            ("Mozilla/5.0 (compatible; Examplebot/1.0) Safari/1", None),
+            ("Mozilla/4.0", None),
+            ("Slack/4.1", None),
+            ("", None),
+        ] {
+            assert_eq!(claimed(user_agent), kind, "{user_agent}");
+        }
+    }
+
+    #[test]
+    fn who_greets_like_another_than_it_says_contradicts_itself() {
+        let clients = Clients::shipped();
+        let class = |ja4| clients.classify(Some(ja4), None, &[""; 0]);
+        // curl with OpenSSL, as recorded in `clients.json`.
+        let tool = class("t13d3113h1_e8f1e7e78f70_d339722ba4af");
+        assert_eq!(tool.kind(), Kind::ToolOrLibrary);
+        let browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140 Safari/537.36";
+        let item = other_client(&passed(browser, 0), tool).unwrap();
+        assert_eq!(
+            (&*item.id, item.bits),
+            ("gateway.other_client", Bits::whole(6))
+        );
+        assert_eq!(other_client(&passed("curl/8.5.0", 0), tool), None);
+        assert_eq!(
+            other_client(&passed(browser, 0), ClientClass::UNKNOWN),
+            None
+        );
+    }
+
+    #[test]
+    fn a_denial_is_evidence_and_an_allowance_is_none() {
+        assert_eq!(denied(&passed("x", 0)), None);
+        let item = denied(&passed("x", 1)).unwrap();
+        assert_eq!((&*item.id, item.bits), ("gateway.denied", Bits::whole(3)));
+        assert_eq!(item.observed["denied"], 1);
+    }
+}

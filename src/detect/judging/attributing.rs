@@ -231,7 +231,8 @@ impl Engine {
         Some(alert)
     }
 
-    /// The alert of a finding with the process behind it and what gateways know, where `identify` says that it is due.
+    /// The alert of a finding with the process behind it and what gateways know, where `identify`
+    /// says that it is due.
     fn tell(
         &mut self,
         scene: &Scene<'_>,

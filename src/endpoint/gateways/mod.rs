@@ -148,7 +148,7 @@ impl Gateways {
 
     /// What gateways know of a flow; none where none has said anything that could be about it.
     pub fn passed(&self, flow: &FlowId) -> Option<Passed> {
-        weigh::weigh(&self.candidates(flow), |told| self.others(flow, told))
+        weigh::weigh(&self.candidates(flow), |one| self.others(flow, one))
     }
 
     /// The flow as its client has it, where exactly one client is behind a translation of it.
@@ -210,11 +210,15 @@ impl Gateways {
         near
     }
 
-    /// Other flows that a passage which does not name its flow exactly could as well be about.
-    fn others(&self, flow: &FlowId, told: &Told) -> BTreeSet<Uid> {
-        let near = self.flows_near(told).into_iter();
+    /// Other flows of the same side that a passage which does not name its flow exactly could as
+    /// well be about.
+    fn others(&self, flow: &FlowId, one: &Candidate<'_>) -> BTreeSet<Uid> {
+        let near = self.flows_near(one.told).into_iter();
         near.filter(|seen| seen.flow.uid != flow.uid)
-            .filter(|seen| self.candidate(seen, 0, told).is_some())
+            .filter(|seen| {
+                let other = self.candidate(seen, one.n, one.told);
+                other.is_some_and(|other| other.leg == one.leg)
+            })
             .map(|seen| seen.flow.uid)
             .collect()
     }

@@ -1,7 +1,8 @@
 use super::*;
+use crate::endpoint::Join;
 use crate::endpoint::Status;
 use crate::endpoint::passage::PolicyAction;
-use crate::endpoint::report::{Deed, Place};
+use crate::endpoint::report::{Deed, FlowActivity, FlowReport, Place, Process};
 use crate::net::Endpoint;
 use crate::observe::{Fact, TlsSession};
 
@@ -258,6 +259,92 @@ fn a_dns_servers_log_says_who_asked() {
     let passed = site.passed(&onward).unwrap();
     assert_eq!(passed.status, Status::Ambiguous);
     assert_eq!(passed.passage.client, Place::default());
+}
+
+#[test]
+fn a_proxys_onward_flow_is_its_clients_once_the_proxys_address_is_known() {
+    let mut site = Gateways::default();
+    let inner = flow(1, (CLIENT, 50_000), (PROXY, 3128), 1000);
+    let onward = flow(2, (PROXY, 33_000), (SERVER, 443), 1050);
+    let foreign = flow(3, ("10.0.0.9", 33_000), (SERVER, 443), 1050);
+    see(&mut site, inner, None);
+    for flow in [onward, foreign] {
+        see(&mut site, flow, Some("a.example"));
+    }
+    let told = Passage {
+        method: Some("CONNECT".into()),
+        peer: place(SERVER, Some(443)),
+        ..web(place(CLIENT, Some(50_000)), "a.example", "alice")
+    };
+    let about = tell(&mut site, "proxy", 1010, &told);
+    assert_eq!(about, [inner.uid, onward.uid]);
+    let passed = site.passed(&onward).unwrap();
+    assert_eq!((passed.leg, passed.named), (Leg::Onward, Named::Remote));
+    assert_eq!(passed.passage.client.addr, CLIENT.parse().ok());
+    assert_eq!(site.inner(&onward), None, "its ports were not told");
+    let exact = Passage {
+        source: place(PROXY, Some(33_000)),
+        gateway: place(PROXY, Some(3128)),
+        ..told
+    };
+    let mut site = Gateways::default();
+    see(&mut site, onward, Some("a.example"));
+    tell(&mut site, "proxy", 1010, &exact);
+    let known = site.inner(&onward).unwrap();
+    assert_eq!(known.originator, inner.originator);
+    assert_eq!(known.responder, inner.responder);
+}
+
+#[test]
+fn an_agent_behind_a_translation_names_the_process_whichever_line_comes_first() {
+    let outer = flow(1, (NAT, 40_100), (SERVER, 443), 1000);
+    let inner = FlowId {
+        originator: end(CLIENT, 50_000),
+        ..outer
+    };
+    let connect = FlowReport {
+        activity: FlowActivity::Open,
+        transport: Some(Transport::Tcp),
+        direction: None,
+        local: place(CLIENT, Some(50_000)),
+        remote: place(SERVER, Some(443)),
+        remote_name: None,
+        bytes: None,
+        process: Process {
+            pid: Some(7),
+            path: Some("/usr/bin/curl".into()),
+            ..Process::default()
+        },
+    };
+    let report = Report::of_event("laptop", at(1005), Deed::Flow(Box::new(connect)));
+    let status = |join: &Join| join.attribution(&outer, at(9000), Span::ZERO).status;
+    for translated_first in [true, false] {
+        let mut join = Join::default();
+        join.handle_flow(&Limits::DEFAULT, &outer, outer.first_at);
+        if translated_first {
+            assert!(join.handle_translation(outer.uid, Some(inner)));
+        }
+        let about = join.handle_report(&Limits::DEFAULT, &report);
+        assert_eq!(about.is_empty(), !translated_first);
+        if !translated_first {
+            assert_eq!(status(&join), Status::Unobservable);
+            assert!(join.handle_translation(outer.uid, Some(inner)));
+        }
+        assert_eq!(status(&join), Status::Matched);
+        // The flow before the translation is seen too, and is the same connection.
+        let own = FlowId {
+            uid: Uid::from_words(9, 2),
+            first_at: at(1002),
+            ..inner
+        };
+        join.handle_flow(&Limits::DEFAULT, &own, own.first_at);
+        assert_eq!(status(&join), Status::Matched);
+        let before = join.attribution(&own, at(9000), Span::ZERO);
+        assert_eq!(before.status, Status::Matched);
+        // What is not sure any more is taken back.
+        assert!(join.handle_translation(outer.uid, None));
+        assert_eq!(status(&join), Status::Unobservable);
+    }
 }
 
 #[test]

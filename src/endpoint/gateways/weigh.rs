@@ -4,7 +4,7 @@
 //! that name most of the flow.
 
 use super::fit::{Leg, Named};
-use super::kept::{Candidate, Told};
+use super::kept::Candidate;
 use crate::endpoint::Status;
 use crate::endpoint::passage::{Passage, PolicyAction};
 use crate::endpoint::report::Place;
@@ -38,10 +38,11 @@ pub struct Passed {
     pub confidence: f64,
 }
 
-/// Weighs what could be about one flow; `others` gives the other flows that a line could be about.
+/// Weighs what could be about one flow; `others` gives the other flows that a line could be about on
+/// the same side.
 pub(super) fn weigh(
     candidates: &[Candidate<'_>],
-    others: impl Fn(&Told) -> BTreeSet<Uid>,
+    others: impl Fn(&Candidate<'_>) -> BTreeSet<Uid>,
 ) -> Option<Passed> {
     let best_of = |gateway: &str| {
         let own = candidates
@@ -99,11 +100,11 @@ pub(super) fn weigh(
 fn is_elsewhere(
     kept: &[&Candidate<'_>],
     gateway: &str,
-    others: &impl Fn(&Told) -> BTreeSet<Uid>,
+    others: &impl Fn(&Candidate<'_>) -> BTreeSet<Uid>,
 ) -> bool {
     let own = kept.iter().filter(|one| *one.told.gateway == *gateway);
     let own: Vec<_> = own.filter(|one| !one.named.is_exact()).collect();
-    let elsewhere: BTreeSet<Uid> = own.iter().flat_map(|one| others(one.told)).collect();
+    let elsewhere: BTreeSet<Uid> = own.iter().flat_map(|one| others(one)).collect();
     !own.is_empty() && elsewhere.len() >= own.len()
 }
 
