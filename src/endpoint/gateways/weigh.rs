@@ -38,8 +38,8 @@ pub struct Passed {
     pub confidence: f64,
 }
 
-/// Weighs what could be about one flow; `others` gives the other flows that a line could be about on
-/// the same side.
+/// Weighs what could be about one flow; `others` gives the other flows of the same side that a line
+/// could be about.
 pub(super) fn weigh(
     candidates: &[Candidate<'_>],
     others: impl Fn(&Candidate<'_>) -> BTreeSet<Uid>,
