@@ -245,6 +245,9 @@ pub enum AgentsCommand {
         /// It delivers for the hosts that its lines name, as a collector does
         #[arg(long)]
         relay: bool,
+        /// It is a gateway, which may speak of its clients: a proxy, a firewall, a DNS server
+        #[arg(long, conflicts_with = "relay")]
+        gateway: bool,
         /// Print a token instead, for who cannot show a certificate
         #[arg(long)]
         token: bool,

@@ -56,7 +56,11 @@ fn main() -> ExitCode {
 }
 
 fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
-    let Resolved { mut settings, .. } = resolve(&args.common)?;
+    let Resolved {
+        mut settings,
+        intake,
+        ..
+    } = resolve(&args.common)?;
     if !args.zeek_logs.is_empty() {
         return replay_logs(args, &settings);
     }
@@ -67,7 +71,7 @@ fn replay(args: ReplayArgs) -> anyhow::Result<ExitCode> {
         workers: workers(args.common.workers),
         filter: args.common.filter,
     };
-    let read = Reports::read(&args.reports)?;
+    let read = Reports::read_with(&args.reports, &intake.gateways)?;
     if !args.reports.is_empty() {
         settings.detect = settings.detect.with_reports(ATTRIBUTION_LAG);
     }

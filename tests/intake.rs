@@ -13,7 +13,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tapir::intake::{Agents, Authority, Intake, Kind, Settings};
+use tapir::intake::{Agents, Authority, Gateways, Intake, Kind, Settings};
 use tempfile::TempDir;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use ureq::tls::{ClientCert, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
@@ -204,6 +204,78 @@ fn every_line_gets_a_verdict_and_a_batch_counts_once() {
         arrived(&intake, 4),
         [named(1), named(2), named(3), named(4)]
     );
+    intake.stop();
+}
+
+/// Lines of text, as gateways write them now, each from another port of their client.
+fn gateways_lines() -> [String; 2] {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let millis = now.as_millis();
+    let squid = format!(
+        "{}.{:03} 12 10.0.0.5:50001 TCP_TUNNEL/200 99 CONNECT a.example:443 alice HIER_DIRECT/203.0.113.9 -",
+        millis / 1000,
+        millis % 1000
+    );
+    let cef = format!(
+        "CEF:0|Example|Firewall|1|x|y|3|rt={millis} src=10.0.0.5 spt=50002 dst=203.0.113.9 dpt=443 \
+         proto=TCP dvchost=who-the-line-says"
+    );
+    [squid, cef]
+}
+
+/// Who told of which ports of clients.
+fn passed(intake: &Intake, n: usize) -> Vec<(String, u64)> {
+    let mut told = Vec::new();
+    while told.len() < n {
+        let arrived = intake.arrived.recv_timeout(PATIENCE).expect("more reports");
+        for report in arrived.reports {
+            let passage = serde_json::to_value(&report.deed).unwrap();
+            let port = &passage["passage"]["client"]["port"];
+            told.push((report.agent.to_string(), port.as_u64().unwrap()));
+        }
+    }
+    told
+}
+
+#[test]
+fn only_a_gateway_speaks_of_other_hosts() {
+    let lines = gateways_lines();
+    let (intake, client, _folder) = listen("host-a", Kind::Host, |_| ());
+    let answer = client.post("/v1/events", &lines.join("\n"));
+    assert_eq!(answer.body["refused_n"], 2);
+    let reason = "tells of other hosts, and host-a is no gateway: enrol it with `--gateway`, or \
+                  name it in intake.gateways";
+    assert_eq!(answer.body["refused"][0]["reason"], reason);
+    intake.stop();
+
+    let (intake, client, _folder) = listen("proxy-1", Kind::Gateway, |_| ());
+    let text = [("content-type", "text/plain")];
+    let body = lines.join("\n");
+    let answer = client.send("POST", "/v1/events", &text, body.as_bytes());
+    assert_eq!(answer.unwrap().body["accepted"], 2);
+    let document = json!({"@timestamp": "2026-11-02T10:00:00Z", "message": lines[0]});
+    let answer = client.post("/_bulk", &format!("{{\"create\":{{}}}}\n{document}\n"));
+    assert_eq!(answer.body["errors"], false);
+    let of = |port| ("proxy-1".to_owned(), port);
+    assert_eq!(passed(&intake, 3), [of(50_001), of(50_002), of(50_001)]);
+    intake.stop();
+}
+
+#[test]
+fn a_relay_speaks_for_the_gateways_that_the_operator_lists() {
+    let [squid, cef] = gateways_lines();
+    let (intake, client, _folder) = listen("collector", Kind::Relay, |settings| {
+        settings.gateways = Gateways::new(["who-the-line-says".to_owned()]);
+    });
+    let answer = client.post("/v1/events", &format!("{squid}\n{cef}"));
+    // The first names nobody, so it is the collector's own.
+    assert_eq!(answer.body["refused"][0]["line"], 1);
+    assert_eq!(
+        (&answer.body["accepted"], &answer.body["refused_n"]),
+        (&1.into(), &1.into())
+    );
+    let named = ("who-the-line-says".to_owned(), 50_002);
+    assert_eq!(passed(&intake, 1), [named]);
     intake.stop();
 }
 

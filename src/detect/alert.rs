@@ -13,9 +13,10 @@ use super::evidence::{Bits, Evidence, Item, Tier};
 use super::finding::{Finding, Missing, Scene};
 use super::registry::Identity;
 use super::rfc3339::rfc3339;
+use super::via::AlertGateway;
 use crate::endpoint::attribution::Key;
 use crate::endpoint::report::{Method, Process};
-use crate::endpoint::{Attribution, Status};
+use crate::endpoint::{Attribution, Passed, Status};
 use crate::net::Uid;
 use crate::observe::FlowId;
 use crate::time::Timestamp;
@@ -122,10 +123,13 @@ pub struct AlertAttribution {
     pub delta_ms: Option<i64>,
     /// 0 to 1.
     pub confidence: f64,
+    /// What gateways log of the flow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<AlertGateway>,
 }
 
 impl AlertAttribution {
-    fn of(attribution: &Attribution) -> AlertAttribution {
+    fn of(attribution: &Attribution, passed: Option<Passed>) -> AlertAttribution {
         AlertAttribution {
             status: attribution.status,
             agent: attribution.agent.clone(),
@@ -134,6 +138,7 @@ impl AlertAttribution {
             candidates: attribution.candidates,
             delta_ms: attribution.delta.map(|delta| delta.as_nanos() / 1_000_000),
             confidence: attribution.confidence,
+            gateway: passed.map(AlertGateway::from),
         }
     }
 }
@@ -195,6 +200,8 @@ pub struct Occasion {
     pub checked: Checked,
     /// See [`Alert::attribution`].
     pub attribution: Attribution,
+    /// See [`AlertAttribution::gateway`].
+    pub passed: Option<Passed>,
 }
 
 impl Alert {
@@ -211,8 +218,9 @@ impl Alert {
             flow: *scene.flow,
             note: analytic.note(),
             message: format!(
-                "{host} ({role}) {deed}{}: {bits} bits, {tier}",
-                by(&occasion.attribution)
+                "{host} ({role}) {deed}{}{}: {bits} bits, {tier}",
+                by(&occasion.attribution),
+                through(occasion.passed.as_ref())
             ),
             sub: sub(&finding.evidence),
             n: finding.n,
@@ -228,7 +236,7 @@ impl Alert {
                 process: occasion.attribution.process.clone(),
             },
             object: AlertObject::new(scene),
-            attribution: AlertAttribution::of(&occasion.attribution),
+            attribution: AlertAttribution::of(&occasion.attribution, occasion.passed),
             score: tiers.score(total),
             bits: total,
             tier: finding.tier,
@@ -273,6 +281,16 @@ fn by(attribution: &Attribution) -> String {
     let process = attribution.process.as_ref();
     let program = process.and_then(|process| process.path.as_ref().or(process.name.as_ref()));
     program.map_or_else(String::new, |program| format!(", by {program}"))
+}
+
+/// For whom a gateway let it pass, or did not.
+fn through(passed: Option<&Passed>) -> String {
+    let Some(passed) = passed.filter(|passed| passed.status == Status::Matched) else {
+        return String::new();
+    };
+    let user = passed.passage.user.as_deref();
+    let user = user.map_or_else(String::new, |user| format!(", user {user}"));
+    format!("{user}, through {}", passed.gateways.join(" and "))
 }
 
 fn sub(evidence: &Evidence) -> String {

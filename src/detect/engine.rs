@@ -11,7 +11,7 @@ use super::client::Kind;
 use super::expectations::Expectations;
 use super::habit::Habit;
 use super::identity;
-use super::judging::{Attributing, Uploads, Watching};
+use super::judging::{Attributing, Passing, Uploads, Watching};
 use super::kept::Kept;
 use super::note::Note;
 use super::presence::Presence;
@@ -45,6 +45,8 @@ pub struct Engine {
     /// Which process has which flow.
     pub attributing: Attributing,
     pub(super) watching: Watching,
+    /// Which gateway knows what of which flow.
+    pub passing: Passing,
     pub(super) presences: Bounded<IpAddr, Presence>,
     pub(super) alerts: Registry,
     pub(super) site: Site,
@@ -132,6 +134,7 @@ impl Engine {
             let class = called.map(|called| called.class).unwrap_or_default();
             self.attributing
                 .handle_observation(limits, lag, (observation, class));
+            self.watch_passing(limits, lag, observation);
         }
         let Some(flow) = &observation.flow else {
             return;
@@ -201,7 +204,8 @@ impl Engine {
             endpoint: self
                 .attributing
                 .evicted()
-                .saturating_add(self.watching.evicted()),
+                .saturating_add(self.watching.evicted())
+                .saturating_add(self.passing.gateways.evicted()),
             marks: self.site.marks_evicted(),
             volumes: self.site.volumes_refused(),
             alerts: self.alerts.evicted(),

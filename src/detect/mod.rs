@@ -51,6 +51,7 @@ pub mod timing;
 pub mod track;
 pub mod transfers;
 pub mod usage;
+pub mod via;
 
 #[cfg(test)]
 mod tests;

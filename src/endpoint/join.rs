@@ -9,9 +9,10 @@ mod asking;
 pub use asking::Heard;
 
 use super::attribution::{Attribution, Candidate, Key, Status, weigh};
-use super::naming::{Spot, end_of, key_of, spots_of_flow, spots_of_report};
+use super::naming::{Spot, end_of, spots_of_report};
 use super::processes::Processes;
 use super::report::{Deed, FlowActivity, FlowReport, Method, Report, Window};
+use super::seen::Seen;
 use super::tenancy::Agent;
 use crate::baseline::Bounded;
 use crate::limits::Limits;
@@ -54,13 +55,6 @@ pub struct Join {
     pub foreign: u64,
 }
 
-/// A flow that was seen.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Seen {
-    flow: FlowId,
-    last_at: Timestamp,
-}
-
 /// A report of a flow that was told.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Told {
@@ -83,29 +77,54 @@ impl Join {
         }
         let max = limits.attributed_flows_max;
         while let Some((_, seen)) = self.flows.evict_for_one(max) {
-            self.forget_flow(&seen.flow);
+            self.forget_flow(&seen);
         }
-        let (flow, last_at) = (*flow, at);
-        self.flows.insert(flow.uid, at, Seen { flow, last_at }, max);
-        for spot in spots_of_flow(&flow) {
+        let seen = Seen::new(*flow, at);
+        self.note_spots(&seen);
+        self.flows.insert(flow.uid, at, seen, max);
+    }
+
+    /// A gateway says that `inner` is how its client has the flow `uid`; none where that is not
+    /// known any more. Whether that is news.
+    pub fn handle_translation(&mut self, uid: Uid, inner: Option<FlowId>) -> bool {
+        let Some(seen) = self.flows.get_mut(&uid) else {
+            return false;
+        };
+        if seen.inner == inner {
+            return false;
+        }
+        let before = seen.clone();
+        seen.inner = inner;
+        let now = seen.clone();
+        self.forget_flow(&before);
+        self.note_spots(&now);
+        true
+    }
+
+    fn note_spots(&mut self, seen: &Seen) {
+        for spot in seen.spots() {
             let flows = self.flows_at.entry(spot).or_default();
-            flows.insert((flow.first_at, flow.uid));
+            flows.insert((seen.flow.first_at, seen.flow.uid));
         }
     }
 
     /// Forgets flows that were seen first before `moment`.
     pub fn expire(&mut self, moment: Timestamp) {
         while let Some((_, seen)) = self.flows.pop_before(moment) {
-            self.forget_flow(&seen.flow);
+            self.forget_flow(&seen);
         }
         while let Some((n, told)) = self.reports.pop_before(moment) {
             self.forget_report(n, &told);
         }
     }
 
-    fn forget_flow(&mut self, flow: &FlowId) {
-        for spot in spots_of_flow(flow) {
-            remove(&mut self.flows_at, &spot, &(flow.first_at, flow.uid));
+    fn forget_flow(&mut self, seen: &Seen) {
+        for spot in seen.spots() {
+            remove(
+                &mut self.flows_at,
+                &spot,
+                &(seen.flow.first_at, seen.flow.uid),
+            );
         }
     }
 
@@ -170,6 +189,8 @@ impl Join {
                     ..self.keep(limits, report, told)
                 }
             }
+            // What gateways tell is about others' hosts.
+            Deed::Passage(_) => Heard::default(),
         }
     }
 
@@ -234,7 +255,8 @@ impl Join {
         }
         let alike = |seen: &&Seen| {
             let apart = (told.window.from - seen.flow.first_at).as_nanos();
-            key_of(&seen.flow, &told.report) == Some((Key::Tuple, Side::Originator))
+            let key = seen.key_of(&told.report);
+            key.is_some_and(|(key, side, _)| (key, side) == (Key::Tuple, Side::Originator))
                 && apart.saturating_abs() <= CLOCK_UNKNOWN.as_nanos()
         };
         let alike: Vec<_> = self.flows_of(told).filter(alike).take(2).collect();
@@ -252,12 +274,9 @@ impl Join {
     /// after the flow's beginning.
     pub fn attribution(&self, flow: &FlowId, at: Timestamp, lag: Span) -> Attribution {
         let seen = self.flows.get(&flow.uid).cloned();
-        let seen = seen.unwrap_or(Seen {
-            flow: *flow,
-            last_at: at,
-        });
+        let seen = seen.unwrap_or_else(|| Seen::new(*flow, at));
         let mut told: BTreeSet<u64> = BTreeSet::new();
-        for spot in spots_of_flow(flow) {
+        for spot in seen.spots() {
             told.extend(self.reports_at.get(&spot).into_iter().flatten());
         }
         let told = told.iter().filter_map(|n| self.reports.get(n));
@@ -265,9 +284,12 @@ impl Join {
             .filter_map(|told| self.candidate(&seen, told))
             .collect();
         weigh(&candidates).unwrap_or_else(|| {
-            let covered = [flow.originator.addr, flow.responder.addr]
-                .iter()
-                .any(|addr| self.is_covered(*addr, flow.first_at));
+            let ends = seen
+                .faces()
+                .flat_map(|face| [face.originator.addr, face.responder.addr]);
+            let covered = ends
+                .into_iter()
+                .any(|addr| self.is_covered(addr, flow.first_at));
             Attribution::without(match covered {
                 false => Status::Unobservable,
                 true if at - flow.first_at < lag => Status::Pending,
@@ -312,8 +334,8 @@ impl Join {
     /// The report as what could be about the flow.
     fn candidate<'a>(&'a self, seen: &Seen, told: &'a Told) -> Option<Candidate<'a>> {
         let (flow, report) = (&seen.flow, &told.report);
-        let (key, side) = key_of(flow, report)?;
-        let host = end_of(flow, side).addr;
+        let (key, side, face) = seen.key_of(report)?;
+        let host = end_of(face, side).addr;
         let agent = self.agents.get(&told.agent)?;
         // Without an address of its own the report is about a host that the agent is known to have.
         if report.local.addr.is_none() && !agent.has(host, flow.first_at) {
@@ -367,7 +389,7 @@ impl Join {
         told.report.activity == FlowActivity::Open
             && self.flows_of(told).any(|other| {
                 other.flow.uid != seen.flow.uid
-                    && key_of(&other.flow, &told.report).is_some_and(|(key, _)| key == Key::Tuple)
+                    && seen.competes(other, &told.report)
                     && apart(&other.flow) < own
             })
     }

@@ -4,6 +4,7 @@
 //! clock may be wrong. Aligned with OCSF 1.4: a flow is its class 4001 (Network Activity), a
 //! process 1007, a file 1001, an inventory 5001.
 
+use super::passage::Passage;
 use crate::net::{Mac, Transport};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -116,6 +117,10 @@ pub enum Format {
     Defender,
     /// SentinelOne Cloud Funnel.
     Sentinelone,
+    /// Squid's access log.
+    Squid,
+    /// Common Event Format, which many gateways can write.
+    Cef,
 }
 
 impl Format {
@@ -136,6 +141,8 @@ impl Format {
             Format::Crowdstrike => "CrowdStrike FDR",
             Format::Defender => "Defender for Endpoint",
             Format::Sentinelone => "SentinelOne",
+            Format::Squid => "Squid",
+            Format::Cef => "CEF",
         }
     }
 }
@@ -152,6 +159,8 @@ pub enum Deed {
     File(Box<FileReport>),
     /// What the host is, and its addresses.
     Inventory(Box<Inventory>),
+    /// Something of another host passed; only a gateway may say so.
+    Passage(Box<Passage>),
 }
 
 /// A process has a flow.

@@ -28,6 +28,8 @@ pub enum Kind {
     Host,
     /// For the hosts that its lines name: a shipper that collects from many.
     Relay,
+    /// For its clients: a proxy, a firewall, a DNS server.
+    Gateway,
 }
 
 /// One agent.

@@ -27,7 +27,7 @@ impl Caller {
     /// What counts as the agent's name before any in its lines.
     pub fn agent(&self) -> Option<&str> {
         match self.kind {
-            Kind::Host => Some(&self.name),
+            Kind::Host | Kind::Gateway => Some(&self.name),
             Kind::Relay => None,
         }
     }

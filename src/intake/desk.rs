@@ -7,6 +7,7 @@ use super::accounts::{Accounts, Seen};
 use super::agents::Agents;
 use super::body::Room;
 use super::caller::{Caller, Peer, identify};
+use super::gateways::Gateways;
 use super::journal::{Batch, Journal, Journaled, Unjournaled, moment, received_at};
 use super::settings::Settings;
 use crate::endpoint::format::{Source, read_line_or_of};
@@ -126,8 +127,8 @@ impl Desk {
             return Err(NotTaken::TooFast);
         }
         let reading = self.readers.acquire().await;
-        let caller_of = caller.clone();
-        let read = tokio::task::spawn_blocking(move || read(&caller_of, &lines)).await;
+        let (caller_of, gateways) = (caller.clone(), self.settings.gateways.clone());
+        let read = tokio::task::spawn_blocking(move || read(&caller_of, &gateways, &lines)).await;
         drop(reading);
         let (taken, batch) = read.map_err(|_| NotTaken::Failed)?;
         if batch.lines_n > 0 {
@@ -150,7 +151,7 @@ impl Desk {
 }
 
 /// What the lines say.
-pub(super) fn read(caller: &Caller, lines: &[Vec<u8>]) -> (Taken, Batch) {
+pub(super) fn read(caller: &Caller, gateways: &Gateways, lines: &[Vec<u8>]) -> (Taken, Batch) {
     let received = received_at();
     let mut taken = Taken::default();
     let mut batch = Batch {
@@ -159,7 +160,7 @@ pub(super) fn read(caller: &Caller, lines: &[Vec<u8>]) -> (Taken, Batch) {
         reports: Vec::new(),
     };
     for (place, line) in lines.iter().enumerate() {
-        match read_one(caller, received, line) {
+        match read_one(caller, gateways, received, line) {
             Ok((reports, _)) if reports.is_empty() => taken.idle += 1,
             Ok((mut reports, agent)) => {
                 let line = Cow::Borrowed(std::str::from_utf8(line).unwrap_or_default());
@@ -185,6 +186,7 @@ pub(super) fn read(caller: &Caller, lines: &[Vec<u8>]) -> (Taken, Batch) {
 /// The reports of one line, and who was taken for the agent before any name in it.
 fn read_one<'a>(
     caller: &'a Caller,
+    gateways: &Gateways,
     received: f64,
     line: &[u8],
 ) -> Result<(Vec<Report>, Option<&'a str>), String> {
@@ -196,6 +198,7 @@ fn read_one<'a>(
     // A relay that names nobody speaks for itself.
     let read = read_line_or_of(line, &Source { agent, received_at }, &caller.name);
     let (reports, agent) = read.map_err(|refused| refused.to_string())?;
+    gateways.check_from(caller, &reports)?;
     let (earliest, latest) = (
         Timestamp::from_nanos(received_at.as_nanos() - LATE_MAX.as_nanos()),
         received_at + EARLY_MAX,

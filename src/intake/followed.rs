@@ -7,8 +7,10 @@
 use super::agents::Kind;
 use super::caller::Caller;
 use super::desk::read;
+use super::gateways::Gateways;
 use super::journal::{Journal, Unjournaled};
 use super::private::{make_dir, write};
+use super::settings::Settings;
 use crate::endpoint::format::LINE_BYTES_MAX;
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -38,12 +40,18 @@ pub(super) struct Follower {
     marks_path: PathBuf,
     marks: BTreeMap<PathBuf, Mark>,
     files: Vec<PathBuf>,
+    gateways: Gateways,
     journal: Journal,
 }
 
 impl Follower {
     /// Follows `files`, and every file in those that are folders, from where they were read to.
-    pub fn open(dir: &Path, files: Vec<PathBuf>, journal: Journal) -> anyhow::Result<Follower> {
+    pub fn open(
+        settings: &Settings,
+        files: Vec<PathBuf>,
+        journal: Journal,
+    ) -> anyhow::Result<Follower> {
+        let dir = &settings.dir;
         make_dir(dir)?;
         let marks_path = dir.join("followed.json");
         let marks = match fs::read(&marks_path) {
@@ -55,6 +63,7 @@ impl Follower {
             marks_path,
             marks,
             files,
+            gateways: settings.gateways.clone(),
             journal,
         })
     }
@@ -132,7 +141,7 @@ impl Follower {
         let lines = chunk.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
         let lines: Vec<Vec<u8>> = lines.filter(|l| !l.is_empty()).map(Into::into).collect();
         loop {
-            let (taken, batch) = read(&caller, &lines);
+            let (taken, batch) = read(&caller, &self.gateways, &lines);
             match self.journal.commit_blocking(batch) {
                 Ok(()) => {
                     for (place, reason) in &taken.refused {

@@ -19,6 +19,7 @@ mod desk;
 mod elastic;
 mod events;
 mod followed;
+mod gateways;
 mod journal;
 mod osquery;
 mod private;
@@ -28,6 +29,7 @@ mod settings;
 pub use accounts::{Counts, Seen};
 pub use agents::{Agents, Enrolled, Kind};
 pub use authority::Authority;
+pub use gateways::Gateways;
 pub use journal::{Arrived, Journaled};
 pub use settings::Settings;
 
@@ -88,7 +90,7 @@ impl Intake {
             }));
         }
         if !files.is_empty() {
-            let follower = followed::Follower::open(&settings.dir, files, journal.clone())?;
+            let follower = followed::Follower::open(settings, files, journal.clone())?;
             threads.push(std::thread::spawn(move || follower.run(&stopped)));
         }
         Ok(Intake {

@@ -1,5 +1,6 @@
 //! What the listener for agents was asked for.
 
+use super::gateways::Gateways;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -15,6 +16,8 @@ pub struct Settings {
     /// Whether a client without a certificate is turned away; else a token or osquery's node key
     /// will do.
     pub require_certificate: bool,
+    /// Names of gateways among those that relays and followed files name.
+    pub gateways: Gateways,
     /// Connections at a time.
     pub connections_max: usize,
     /// Bytes of a request's body as it travels.
@@ -37,6 +40,7 @@ impl Settings {
             dir,
             names: Vec::new(),
             require_certificate: true,
+            gateways: Gateways::default(),
             connections_max: 4096,
             body_bytes_max: 8 << 20,
             inflated_bytes_max: 64 << 20,

@@ -10,6 +10,7 @@ pub mod conn;
 pub mod coverage;
 pub mod dhcp;
 pub mod dns;
+pub mod gateway;
 pub mod hosts;
 pub mod http;
 pub mod known;
@@ -33,6 +34,7 @@ pub use conn::ConnRow;
 pub use coverage::CoverageRow;
 pub use dhcp::DhcpRow;
 pub use dns::DnsRow;
+pub use gateway::GatewayRow;
 pub use hosts::HostRow;
 pub use http::HttpRow;
 pub use known::{KnownHostRow, KnownServiceRow, SoftwareRow};
@@ -243,6 +245,8 @@ pub enum Record {
     Attribution(Box<AttributionRow>),
     /// What an agent covered of its host, for `coverage.log`.
     Coverage(Box<CoverageRow>),
+    /// What gateways know of a flow, for `gateway.log`.
+    Gateway(Box<GatewayRow>),
     /// A host, for `hosts.log`.
     Host(Box<HostRow>),
     /// A host that is there, for `known_hosts.log`.
@@ -261,7 +265,7 @@ pub enum Record {
 
 impl Record {
     /// The schema of every log that a record can be a row of.
-    pub const SCHEMAS: [&'static Schema; 19] = [
+    pub const SCHEMAS: [&'static Schema; 20] = [
         &conn::SCHEMA,
         &ssl::SCHEMA,
         &x509::SCHEMA,
@@ -274,6 +278,7 @@ impl Record {
         &weird::SCHEMA,
         &attribution::SCHEMA,
         &coverage::SCHEMA,
+        &gateway::SCHEMA,
         &hosts::SCHEMA,
         &known::HOSTS,
         &known::SERVICES,
@@ -298,6 +303,7 @@ impl Record {
             Record::Weird(row) => row,
             Record::Attribution(row) => row.as_ref(),
             Record::Coverage(row) => row.as_ref(),
+            Record::Gateway(row) => row.as_ref(),
             Record::Host(row) => row.as_ref(),
             Record::KnownHost(row) => row,
             Record::KnownService(row) => row,

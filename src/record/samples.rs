@@ -2,14 +2,17 @@
 //! can be.
 
 use super::attribution::AttributionRow;
+use super::gateway::GatewayRow;
 use super::{
     CaptureLossRow, ConnRow, CoverageRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow,
     QuicRow, Record, SslRow, StatsRow, TunnelRow, WeirdRow, X509Row,
 };
 use crate::endpoint::attribution::Key;
 use crate::endpoint::coverage::Account;
-use crate::endpoint::report::{Method, Process, Signature};
-use crate::endpoint::{Attribution, Status};
+use crate::endpoint::gateways::{Leg, Named};
+use crate::endpoint::passage::Passage;
+use crate::endpoint::report::{Method, Place, Process, Signature};
+use crate::endpoint::{Attribution, Passed, Status};
 use crate::host::Profile;
 use crate::host::platform::Clue;
 use crate::net::{Endpoint, HostKey, Mac, Side, Transport, TunnelKind, Uid};
@@ -285,6 +288,29 @@ fn stats() -> StatsRow {
     }
 }
 
+fn passed() -> Passed {
+    Passed {
+        status: Status::Matched,
+        leg: Leg::Client,
+        named: Named::Tuple,
+        gateways: vec!["proxy-1".into()],
+        lines: 2,
+        denied: 1,
+        passage: Passage {
+            client: Place {
+                addr: Some("192.0.2.10".parse().unwrap()),
+                port: Some(50_000),
+            },
+            user: Some("alice".into()),
+            user_agent: Some("curl/8.5.0".into()),
+            bytes: Some([1, 2]),
+            ..Passage::default()
+        },
+        delta: Span::from_millis(-3),
+        confidence: 0.97,
+    }
+}
+
 fn attribution() -> Attribution {
     let parent = Process {
         pid: Some(4100),
@@ -358,6 +384,7 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Weird(weird("")),
         Record::Attribution(Box::new(AttributionRow::new(AT, flow(), attribution()))),
         Record::Coverage(Box::new(coverage())),
+        Record::Gateway(Box::new(GatewayRow::new(AT, flow(), passed()))),
         Record::Host(Box::new(host())),
         Record::KnownHost(KnownHostRow {
             at: AT,

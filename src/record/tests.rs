@@ -84,6 +84,7 @@ fn logs_have_as_many_columns_as_readers_by_position_expect() {
         ("weird", 11),
         ("attribution", 27),
         ("coverage", 14),
+        ("gateway", 35),
         ("hosts", 17),
         ("known_hosts", 2),
         ("known_services", 5),

@@ -18,10 +18,15 @@ pub fn run(args: &AgentsArgs) -> anyhow::Result<String> {
         AgentsCommand::Enrol {
             name,
             relay,
+            gateway,
             token,
             days,
         } => {
-            let kind = if *relay { Kind::Relay } else { Kind::Host };
+            let kind = match (relay, gateway) {
+                (true, _) => Kind::Relay,
+                (false, true) => Kind::Gateway,
+                (false, false) => Kind::Host,
+            };
             match *token {
                 true => format!("{name}:{}\n", agents.enrol_with_token(name, kind)?),
                 false => {
@@ -55,6 +60,7 @@ fn list(agents: &Agents, seen: &Seen) -> String {
             _ if agent.revoked => "nobody: revoked",
             Kind::Host => "its host",
             Kind::Relay => "hosts it names",
+            Kind::Gateway => "its clients",
         };
         let shows = match (&agent.serial, &agent.addr) {
             (Some(_), _) => "certificate",

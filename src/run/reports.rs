@@ -9,7 +9,7 @@
 
 use crate::endpoint::format::{Source, read_line_or_of};
 use crate::endpoint::report::Report;
-use crate::intake::Journaled;
+use crate::intake::{Gateways, Journaled};
 use crate::time::Timestamp;
 use anyhow::Context;
 use std::fs::File;
@@ -32,15 +32,28 @@ pub struct Reports {
     pub refused: u64,
     /// Lines that say nothing that is needed.
     pub idle: u64,
+    gateways: Gateways,
 }
 
 impl Reports {
-    /// Reads the files.
+    /// Reads the files, in which nobody but a journal may speak of others.
     ///
     /// # Errors
     /// A file that cannot be opened or read.
     pub fn read(files: &[PathBuf]) -> anyhow::Result<Reports> {
-        let mut reports = Reports::default();
+        Reports::read_with(files, &Gateways::default())
+    }
+
+    /// Reads the files, in which those of `gateways` may speak of others. What is in a journal was
+    /// allowed when it came in.
+    ///
+    /// # Errors
+    /// As [`Reports::read`].
+    pub fn read_with(files: &[PathBuf], gateways: &Gateways) -> anyhow::Result<Reports> {
+        let mut reports = Reports {
+            gateways: gateways.clone(),
+            ..Reports::default()
+        };
         for path in files {
             let file = File::open(path).with_context(|| {
                 format!("{}: cannot be read; name a file of reports", path.display())
@@ -94,6 +107,7 @@ impl Reports {
         };
         let mut read = read.map_err(|refused| refused.to_string())?;
         if journaled.is_none() {
+            self.gateways.check(&read)?;
             for report in &mut read {
                 report.received_at = report.window.to;
             }

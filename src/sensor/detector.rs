@@ -19,8 +19,8 @@ use crate::host::{Conflict, Hosts};
 use crate::net::{Endpoint, TunnelKind};
 use crate::observe::{Fact, FlowId, Observation, TlsSession, WeirdSeen};
 use crate::record::{
-    AttributionRow, ConnRow, CoverageRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow,
-    Record, SslRow, TunnelRow, WeirdRow, X509Row,
+    AttributionRow, ConnRow, CoverageRow, DnsRow, GatewayRow, HostRow, HttpRow, NoticeRow,
+    ProfileRow, QuicRow, Record, SslRow, TunnelRow, WeirdRow, X509Row,
 };
 use crate::time::Timestamp;
 use crate::weird::Weird;
@@ -57,6 +57,7 @@ enum DueKind {
     Host,
     Attribution,
     Agents,
+    Gateway,
 }
 
 /// What sees everything at once.
@@ -191,6 +192,7 @@ impl Detector {
             (self.hosts.deadline(), DueKind::Host),
             (self.engine.attributing.deadline(), DueKind::Attribution),
             (self.engine.watching_deadline(), DueKind::Agents),
+            (self.engine.passing.deadline(), DueKind::Gateway),
         ];
         let dues = dues.into_iter();
         dues.filter_map(|(at, kind)| Some(Due { at: at?, kind }))
@@ -232,6 +234,12 @@ impl Detector {
                 for hour in self.engine.pop_covered(&settings.limits, due.at) {
                     let row = Record::Coverage(Box::new(CoverageRow::new(hour)));
                     put(due.at, Line::Row(row));
+                }
+            }
+            DueKind::Gateway => {
+                if let Some((flow, passed)) = self.engine.passing.pop(&settings.limits) {
+                    let row = GatewayRow::new(due.at, flow, passed);
+                    put(due.at, Line::Row(Record::Gateway(Box::new(row))));
                 }
             }
         }

@@ -545,7 +545,7 @@ fn a_directory_holds_the_logs_of_this_run_and_no_others() {
         logs.write_json(ALERTS, &json!({"alert_id": "x"})).unwrap();
         logs.close(AT + Span::from_secs(60)).unwrap();
 
-        let expected = "alerts.log attribution.log capture_loss.log conn.log coverage.log dhcp.log dns.log hosts.log http.log known_hosts.log \
+        let expected = "alerts.log attribution.log capture_loss.log conn.log coverage.log dhcp.log dns.log gateway.log hosts.log http.log known_hosts.log \
              known_services.log notice.log profile.log quic.log software.log ssl.log stats.log tunnel.log weird.log \
              x509.log";
         assert_eq!(names(&dir).join(" "), expected);

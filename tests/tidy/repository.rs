@@ -6,7 +6,12 @@ use std::path::{Path, PathBuf};
 
 /// Folders of `fixtures` that are of no capture: what the bench of that name made of scenarios,
 /// the lines of endpoint agents, and those that go with another fixture's capture.
-const ALONE: [&str; 3] = ["evaluation", "endpoint", "webhook-process"];
+const ALONE: [&str; 4] = [
+    "evaluation",
+    "endpoint",
+    "webhook-gateway",
+    "webhook-process",
+];
 
 /// The folder that holds `Cargo.toml`.
 pub struct Repository {

@@ -1,6 +1,7 @@
 //! From reports of endpoint agents to alerts that are told again, and to the process behind each
 //! flow.
 
+use super::passing;
 use crate::baseline::Bounded;
 use crate::detect::Alert;
 use crate::detect::alert::Occasion;
@@ -14,10 +15,11 @@ use crate::detect::judging::watching::Told;
 use crate::detect::kept::KeptAlert;
 use crate::detect::registry::{AlertKey, Identity, Registry};
 use crate::detect::settings::Settings;
+use crate::detect::via;
 use crate::detect::{allow, identity, packed};
 use crate::endpoint::files::Files;
 use crate::endpoint::report::{Deed, Report};
-use crate::endpoint::{Attribution, Join, Status};
+use crate::endpoint::{Attribution, Join, Passed, Status};
 use crate::limits::Limits;
 use crate::net::Uid;
 use crate::observe::{Fact, FlowId, Observation};
@@ -63,6 +65,15 @@ fn said(attribution: &Attribution) -> Box<str> {
         process.is_some_and(|p| p.parent.is_some()).to_string(),
     ];
     identity::digest(parts)
+}
+
+/// What an alert says of the process and of gateways, in short.
+fn said_of_both(attribution: &Attribution, passed: Option<&Passed>) -> Box<str> {
+    let process = said(attribution);
+    match passed {
+        Some(passed) => identity::digest([&*process, &*passing::said(passed)]),
+        None => process,
+    }
 }
 
 impl Attributing {
@@ -136,7 +147,7 @@ impl Attributing {
     }
 
     /// A report came that could be about a flow whose row was told.
-    fn tell_again(&mut self, limits: &Limits, uid: Uid, at: Timestamp) {
+    pub(super) fn tell_again(&mut self, limits: &Limits, uid: Uid, at: Timestamp) {
         if let Some((ended, _)) = self.told.get(&uid) {
             self.waiting
                 .insert(uid, at, *ended, limits.attributed_flows_max);
@@ -147,6 +158,7 @@ impl Attributing {
 /// What an alert is made of besides its finding.
 struct Behind {
     attribution: Attribution,
+    passed: Option<Passed>,
     files: Vec<Item>,
 }
 
@@ -180,6 +192,9 @@ impl Engine {
         alerts: &mut Vec<Alert>,
     ) {
         let at = report.received_at;
+        if let Deed::Passage(passage) = &report.deed {
+            return self.handle_passage(settings, limits, (report, passage), alerts);
+        }
         if let Deed::File(file) = &report.deed {
             let is_sensitive = |path: &str| settings.rules().an1415.is_sensitive(path);
             let max = limits.agents_max;
@@ -202,9 +217,10 @@ impl Engine {
         self.watch_report(settings, limits, report, &heard);
     }
 
-    /// The alert anew, where another process is behind its flow than it said, or its host's files
-    /// tell what they did not: each kind of evidence once, so that nobody has it told at will.
-    fn amend(
+    /// The alert anew, where another process is behind its flow than it said, a gateway says
+    /// otherwise, or its host's files tell what they did not: each kind of evidence once, so that
+    /// nobody has it told at will.
+    pub(super) fn amend(
         &mut self,
         settings: &Settings,
         limits: &Limits,
@@ -222,7 +238,8 @@ impl Engine {
         };
         let lag = settings.attribution_lag()?;
         let attribution = self.attributing.join.attribution(&kept.flow, at, lag);
-        let now = said(&attribution);
+        let passed = self.passing.gateways.passed(&kept.flow);
+        let now = said_of_both(&attribution, passed.as_ref());
         let finding = kept.finding()?;
         let attributing = &self.attributing;
         let files = attributing.files_before(&scene, &finding, &attribution, kept.raised_at);
@@ -231,7 +248,11 @@ impl Engine {
         if kept.said == now && !fresh {
             return None;
         }
-        let behind = Behind { attribution, files };
+        let behind = Behind {
+            attribution,
+            passed,
+            files,
+        };
         let alert = self.tell(&scene, finding, behind, |alerts, tier, suppressed| {
             alerts.amend(&key, tier, suppressed)
         })?;
@@ -256,14 +277,19 @@ impl Engine {
         });
         let attributing = &self.attributing;
         let files = attributing.files_before(scene, &finding, &attribution, now.at);
+        let passed = lag.and_then(|_| self.passing.gateways.passed(now.flow));
         let kept = lag.map(|_| {
+            let said = said_of_both(&attribution, passed.as_ref());
             let called = scene.called.clone();
-            let said = said(&attribution);
             let mut kept = KeptAlert::new(*now.flow, (called, now.at), &finding, said);
             kept.told_files(&files);
             kept
         });
-        let behind = Behind { attribution, files };
+        let behind = Behind {
+            attribution,
+            passed,
+            files,
+        };
         let alert = self.tell(scene, finding, behind, |alerts, tier, suppressed| {
             alerts.raise(key.clone(), now.at, tier, suppressed, max)
         })?;
@@ -275,15 +301,21 @@ impl Engine {
         Some(alert)
     }
 
-    /// The alert of a finding with the process behind it, where `identify` says that it is due.
+    /// The alert of a finding with the process behind it and what gateways know, where `identify`
+    /// says that it is due.
     fn tell(
         &mut self,
         scene: &Scene<'_>,
         mut finding: Finding,
-        Behind { attribution, files }: Behind,
+        Behind {
+            attribution,
+            passed,
+            files,
+        }: Behind,
         identify: impl FnOnce(&mut Registry, Tier, bool) -> Option<Identity>,
     ) -> Option<Alert> {
         behind::add(scene, &mut finding, &attribution, files);
+        via::add(scene, &mut finding, passed.as_ref());
         let checked = allow::check(scene, &finding);
         let suppressed = checked.suppressed_by.is_some();
         let occasion = Occasion {
@@ -291,6 +323,7 @@ impl Engine {
             baseline_hash: self.site.baseline_hash(),
             checked,
             attribution,
+            passed,
         };
         Some(Alert::new(scene, finding, occasion))
     }

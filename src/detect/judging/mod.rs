@@ -24,11 +24,13 @@ use crate::observe::profile::FlowProfile;
 use crate::time::{Span, Timestamp};
 
 mod attributing;
+mod passing;
 mod unscheduled;
 mod uploads;
 mod watching;
 
 pub use attributing::Attributing;
+pub use passing::Passing;
 pub use uploads::Uploads;
 pub use watching::{CoveredHour, Watching};
 

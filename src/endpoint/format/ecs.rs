@@ -4,6 +4,7 @@
 //! Every document that names the host's addresses gives an inventory too. Constant in what it
 //! keeps.
 
+use super::gateway;
 use super::json::Json;
 use super::moment;
 use super::read::{Reading, Stamp, addrs, ends, macs, transport};
@@ -17,11 +18,22 @@ use crate::endpoint::report::{
 /// Reads the document.
 pub(super) fn read(document: Json<'_>, reading: &mut Reading<'_>) -> Result<(), Refused> {
     let (event, host) = (document.get("event"), document.get("host"));
-    let agent = reading.agent(&[host.get("id"), host.get("name"), document.at("agent.id")])?;
+    let observer = document.get("observer");
+    let agent = match gateway::ecs::is(document) {
+        true => reading.agent(&[
+            observer.get("name"),
+            observer.get("hostname"),
+            host.get("name"),
+        ])?,
+        false => reading.agent(&[host.get("id"), host.get("name"), document.at("agent.id")])?,
+    };
     let created = document.get("@timestamp").or(event.get("created"));
     let window = reading.need("@timestamp", moment::calendar(created))?;
     let mut stamp = reading.event(agent, window);
     stamp.sequence = event.get("sequence").u64();
+    if gateway::ecs::is(document) {
+        return gateway::ecs::read(document, &mut stamp, reading);
+    }
     let failed = event.get("outcome").text() == Some("failure");
     let is = |category| {
         event

@@ -1,4 +1,4 @@
-//! From a line of an endpoint agent to the reports in it.
+//! From a line of an endpoint agent, or of a gateway, to the reports in it.
 //!
 //! Keeps nothing from one line to the next, joins nothing and believes nothing. A line has at most
 //! 1 MiB, nests at most 64 deep and gives at most 4096 reports; a text of it that is kept has at
@@ -13,6 +13,7 @@ mod defender;
 mod ecs;
 mod eslogger;
 mod falco;
+mod gateway;
 mod json;
 mod laurel;
 mod moment;
@@ -53,10 +54,16 @@ pub struct Source<'a> {
 
 /// The reports in a line: none where it is well formed and says nothing that is needed.
 pub fn read_line(line: &[u8], source: &Source<'_>) -> Result<Vec<Report>, Refused> {
+    if let Some(text) = gateway::Text::of_line(line) {
+        return text.read(source, &[]);
+    }
     let value = json::parse(line)?;
     let document = Json::new(&value);
     if !document.is_some() {
         return Ok(Vec::new());
+    }
+    if let Some((text, names)) = gateway::Text::of_document(document) {
+        return text.read(source, &names);
     }
     let format = recognise(document)?;
     let mut reading = Reading::new(format, source);
@@ -75,6 +82,8 @@ pub fn read_line(line: &[u8], source: &Source<'_>) -> Result<Vec<Report>, Refuse
         Format::Crowdstrike => crowdstrike::read,
         Format::Defender => defender::read,
         Format::Sentinelone => sentinelone::read,
+        // Lines of these are no JSON.
+        Format::Squid | Format::Cef => return Ok(Vec::new()),
     };
     read(document, &mut reading)?;
     Ok(reading.finish())

@@ -11,6 +11,10 @@ use serde_json::Value;
 /// The last nanosecond of a second, from its first.
 const SECOND: Span = Span::from_nanos(999_999_999);
 
+const MONTHS: [&str; 12] = [
+    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
+];
+
 /// This moment, to the nanosecond.
 pub(super) fn exactly(at: Timestamp) -> Window {
     Window { from: at, to: at }
@@ -26,14 +30,49 @@ fn second(at: Timestamp) -> Window {
 
 /// `2026-11-21T02:00:00.123Z`, with a blank for the `T`, with an offset, or without any (UTC).
 pub(super) fn calendar(json: Json<'_>) -> Option<Window> {
-    let text = json.text()?;
+    calendar_text(json.text()?)
+}
+
+/// As [`calendar`].
+pub(super) fn calendar_text(text: &str) -> Option<Window> {
     let (date, time) = text.split_at_checked(10)?;
     let time = time.strip_prefix(['T', 't', ' '])?;
+    of_day(numbers(date, '-')?, time)
+}
+
+/// `Nov 21 2026 02:00:00.123 UTC`, as CEF has it; without a zone it is UTC.
+pub(super) fn english(text: &str) -> Option<Window> {
+    let mut words = text.split_whitespace();
+    let (month, day, year) = (words.next()?, words.next()?, words.next()?);
+    let time = format!("{} {}", words.next()?, words.next().unwrap_or_default());
+    let date = [year.parse().ok()?, month_of(month)?, day.parse().ok()?];
+    of_day(date, time.trim_end())
+}
+
+/// `21/Nov/2026:02:00:00 +0000`, as web servers log.
+pub(super) fn web(text: &str) -> Option<Window> {
+    let (date, time) = text.split_once(':')?;
+    let mut parts = date.split('/');
+    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
+    of_day(
+        [year.parse().ok()?, month_of(month)?, day.parse().ok()?],
+        time,
+    )
+}
+
+fn month_of(name: &str) -> Option<i64> {
+    let mut months = MONTHS.iter().zip(1..);
+    let found = months.find(|(month, _)| month.eq_ignore_ascii_case(name));
+    found.map(|(_, number)| number)
+}
+
+/// The moment of a date and what follows it: `02:00:00.123Z`.
+fn of_day([year, month, day]: [i64; 3], time: &str) -> Option<Window> {
     let (clock, rest) = time.split_at_checked(8)?;
-    let [year, month, day] = numbers(date, '-')?;
     let [hour, minute, second] = numbers(clock, ':')?;
+    let in_years = (1..=9999).contains(&year);
     let in_range = (1..=12).contains(&month) && (1..=31).contains(&day);
-    if !in_range || hour > 23 || minute > 59 || second > 60 {
+    if !in_years || !in_range || hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let digits = rest.bytes().skip(1).take_while(u8::is_ascii_digit).count();
@@ -51,12 +90,16 @@ pub(super) fn calendar(json: Json<'_>) -> Option<Window> {
 
 /// Seconds since 1970, as a number or a string, maybe with a fraction: `1757195073.478`.
 pub(super) fn seconds(json: Json<'_>) -> Option<Window> {
-    let text = match json.value()? {
-        Value::String(text) => text.trim().to_owned(),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
+    match json.value()? {
+        Value::String(text) => seconds_text(text.trim()),
+        Value::Number(number) => seconds_text(&number.to_string()),
+        _ => None,
+    }
+}
+
+/// As [`seconds`].
+pub(super) fn seconds_text(text: &str) -> Option<Window> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     window(whole.parse().ok().filter(|whole| *whole > 0)?, fraction)
 }
 

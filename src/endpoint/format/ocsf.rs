@@ -1,9 +1,10 @@
 //! From OCSF to reports: Network Activity 4001, Process Activity 1007, File System Activity 1001
-//! and Device Inventory Info 5001.
+//! and Device Inventory Info 5001; of gateways also HTTP Activity 4002 and DNS Activity 4003.
 //!
 //! Other classes give nothing, nor does what a sensor on the wire has seen. Constant in what it
 //! keeps.
 
+use super::gateway;
 use super::json::Json;
 use super::moment;
 use super::read::{Reading, Stamp, addrs, ends, macs, transport};
@@ -18,6 +19,9 @@ use crate::time::Timestamp;
 /// Reads the event in `document`.
 pub(super) fn read(document: Json<'_>, reading: &mut Reading<'_>) -> Result<(), Refused> {
     let class = reading.need("class_uid", document.get("class_uid").u64())?;
+    if gateway::ocsf::is(document, class) {
+        return gateway::ocsf::read(document, reading);
+    }
     if ![4001, 1007, 1001, 5001].contains(&class) {
         return Ok(());
     }

@@ -30,7 +30,10 @@ pub enum Refused {
     #[error("holds more than {REPORTS_MAX} reports: send fewer rows on a line")]
     TooMany,
     /// It is no JSON, or goes on after it.
-    #[error("is no JSON at column {column}: send one whole JSON object on each line")]
+    #[error(
+        "is no JSON at column {column}, and no line of Squid or CEF: send one whole JSON object on \
+         each line"
+    )]
     NotJson {
         /// Where, counted from 1.
         column: usize,

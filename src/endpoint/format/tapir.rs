@@ -57,6 +57,7 @@ pub(super) fn read(document: Json<'_>, reading: &mut Reading<'_>) -> Result<(), 
             inventory.addrs = addrs.collect();
             reading.inventory(&stamp, *inventory)
         }
+        Deed::Passage(passage) => reading.passage(&stamp, *passage),
     }
 }
 

@@ -10,17 +10,20 @@ use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/endpoint");
-const AGENTS: [&str; 14] = [
+const AGENTS: [&str; 17] = [
+    "cef",
     "crowdstrike",
     "defender",
     "ecs",
     "eslogger",
     "falco",
+    "gateway",
     "laurel",
     "ocsf",
     "osquery",
     "santa",
     "sentinelone",
+    "squid",
     "sysmon",
     "tapir",
     "tetragon",
@@ -340,7 +343,10 @@ proptest! {
     #[test]
     fn no_kind_of_value_makes_it_panic(which in any::<prop::sample::Index>(), kind in 0..7usize) {
         let lines = lines();
-        let value: Value = serde_json::from_str(&which.get(&lines).2).unwrap();
+        // Lines of text have no values.
+        let Ok(value) = serde_json::from_str::<Value>(&which.get(&lines).2) else {
+            return Ok(());
+        };
         let other = [
             json!(null), json!(-1), json!(1e300), json!(""), json!("ü=:-"), json!([[]]), json!({}),
         ][kind].clone();

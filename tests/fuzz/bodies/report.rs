@@ -23,6 +23,20 @@ pub fn report(line: &[u8]) {
                 assert!(text.len() <= 4096, "{} bytes", text.len());
             }
         }
+        if let Deed::Passage(passage) = &report.deed {
+            let texts = [
+                &passage.url,
+                &passage.user_agent,
+                &passage.name,
+                &passage.user,
+            ];
+            for text in texts.into_iter().flatten() {
+                assert!(text.len() <= 4096, "{} bytes", text.len());
+            }
+            let url = passage.url.as_deref().unwrap_or_default();
+            assert!(!url.contains(['?', '#']), "{url} has more than a path");
+            assert!(passage.answers.len() <= 64);
+        }
         let saved = postcard::to_stdvec(&report).expect("it can be saved");
         let again: Report = postcard::from_bytes(&saved).expect("it can be restored");
         assert_eq!(again, report);
@@ -42,6 +56,6 @@ fn process(deed: &Deed) -> Option<&Process> {
         Deed::Flow(flow) => Some(&flow.process),
         Deed::Process(told) => Some(&told.process),
         Deed::File(file) => file.process.as_ref(),
-        Deed::Inventory(_) => None,
+        Deed::Inventory(_) | Deed::Passage(_) => None,
     }
 }
