@@ -70,6 +70,8 @@ pub struct File {
     pub network: NetworkTable,
     /// `[intake]`
     pub intake: IntakeTable,
+    /// `[attribution]`
+    pub attribution: AttributionTable,
     /// `[tunnels]`
     pub tunnels: TunnelsTable,
     /// `[[role]]`
@@ -114,6 +116,20 @@ pub struct SensorTable {
 #[allow(missing_docs)] // deploy/tapir.toml documents every key.
 pub struct NetworkTable {
     pub local_networks: Vec<Spanned<IpNet>>,
+}
+
+/// `[attribution]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // deploy/tapir.toml documents every key.
+pub struct AttributionTable {
+    pub taught: bool,
+}
+
+impl Default for AttributionTable {
+    fn default() -> Self {
+        AttributionTable { taught: true }
+    }
 }
 
 /// `[tunnels]`
@@ -210,6 +226,7 @@ impl File {
             self.tiers.resolve(&self.source)?,
         )
         .with_allow(allow)
+        .with_taught(self.attribution.taught)
         .with_seed(self.sensor.seed);
         Ok(Settings {
             seed: self.sensor.seed,

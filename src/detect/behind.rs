@@ -232,11 +232,19 @@ fn young(process: &Process, began: Timestamp) -> Option<Item> {
     })
 }
 
-fn other_client(process: &Process, class: ClientClass) -> Option<Item> {
-    let name = program_name(process)?;
+/// Whether the program and the client's fingerprint contradict each other.
+pub fn contradicts(process: &Process, class: ClientClass) -> bool {
+    let Some(name) = program_name(process) else {
+        return false;
+    };
     let browser = BROWSERS.contains(&&*name) && class.kind() == Kind::ToolOrLibrary;
     let tool = TOOLS.contains(&&*name) && class.kind() == Kind::Browser;
-    (browser || tool).then(|| {
+    browser || tool
+}
+
+fn other_client(process: &Process, class: ClientClass) -> Option<Item> {
+    let name = program_name(process)?;
+    contradicts(process, class).then(|| {
         item("endpoint.other_client", 6)
             .observed(json!({
                 "program": name, "browser": class.browser(), "tool": class.tool_or_library(),
@@ -264,7 +272,7 @@ fn raise_confidence(finding: &mut Finding, attribution: &Attribution, named: Opt
     let confidence = &mut finding.confidence;
     let Some(process) = named else {
         let reason = match attribution.status {
-            Status::Unobservable => return,
+            Status::Unobservable | Status::Inferred => return,
             Status::Pending => "the host's agent has said nothing of the flow yet",
             Status::Ambiguous => "several programs could have the flow",
             Status::Conflict => "agents contradict each other about the flow",

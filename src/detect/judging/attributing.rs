@@ -5,13 +5,17 @@ use crate::baseline::Bounded;
 use crate::detect::Alert;
 use crate::detect::alert::Occasion;
 use crate::detect::behind;
+use crate::detect::called::Called;
+use crate::detect::client::ClientClass;
 use crate::detect::engine::{Engine, Now};
 use crate::detect::evidence::{Item, Tier};
 use crate::detect::finding::{Finding, Scene};
 use crate::detect::kept::KeptAlert;
 use crate::detect::registry::{AlertKey, Identity, Registry};
 use crate::detect::settings::Settings;
+use crate::detect::taught::{self, Features, Lesson, Taught};
 use crate::detect::{allow, identity, packed};
+use crate::endpoint::attribution::Key;
 use crate::endpoint::files::Files;
 use crate::endpoint::report::{Deed, Report};
 use crate::endpoint::{Attribution, Join, Status};
@@ -25,6 +29,9 @@ use serde::{Deserialize, Serialize};
 /// by minutes to an hour.
 const LATEST: Span = Span::from_secs(3600);
 
+/// An attribution as sure as this teaches what the program's flows look like.
+const TEACHES_MIN: f64 = 0.85;
+
 /// Which flows and alerts wait for a process.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Attributing {
@@ -36,6 +43,10 @@ pub struct Attributing {
     waiting: Bounded<Uid, FlowId>,
     /// Flows whose row was told, and what it said.
     told: Bounded<Uid, (FlowId, Box<str>)>,
+    /// What flows that are over showed of their programs, and what kind of program that is.
+    shown: Bounded<Uid, (Features, ClientClass)>,
+    /// What agents taught.
+    taught: Taught,
 }
 
 /// What a row or an alert says of the process, in short.
@@ -47,7 +58,7 @@ fn said(attribution: &Attribution) -> Box<str> {
             .and_then(|p| p.pid)
             .map_or_else(String::new, |pid| pid.to_string()),
         process
-            .and_then(|p| p.path.as_deref())
+            .and_then(|p| p.path.as_deref().or(p.name.as_deref()))
             .unwrap_or_default()
             .to_owned(),
         process.is_some_and(|p| p.parent.is_some()).to_string(),
@@ -63,6 +74,8 @@ impl Attributing {
         };
         self.join.expire(at + Span::from_nanos(-LATEST.as_nanos()));
         self.told.expire(at + Span::from_nanos(-LATEST.as_nanos()));
+        self.shown.expire(at + Span::from_nanos(-LATEST.as_nanos()));
+        self.taught.advance(at, limits.taught_max);
         self.join.handle_flow(limits, flow, at);
         if matches!(observation.fact, Fact::Flow(_)) {
             let due = at.max(flow.first_at + lag);
@@ -73,7 +86,15 @@ impl Attributing {
 
     /// What had to leave for others.
     pub fn evicted(&self) -> u64 {
-        self.join.evicted().saturating_add(self.files.evicted())
+        self.join
+            .evicted()
+            .saturating_add(self.files.evicted())
+            .saturating_add(self.taught.evicted())
+    }
+
+    /// What a flow that is over showed of its program, until that is told or an hour has passed.
+    pub fn features(&self, uid: &Uid) -> Option<&Features> {
+        self.shown.get(uid).map(|(features, _)| features)
     }
 
     /// When the next flow is to be told.
@@ -82,16 +103,66 @@ impl Attributing {
     }
 
     /// The flow that is due first, with the process behind it; none where that was told, or no
-    /// agent speaks for its host.
+    /// agent speaks for its host and its program cannot be inferred.
     pub fn pop(&mut self, limits: &Limits, lag: Span) -> Option<(FlowId, Attribution)> {
         let (due, uid, flow) = self.waiting.pop_first()?;
-        let attribution = self.join.attribution(&flow, due, lag);
+        let mut attribution = self.join.attribution(&flow, due, lag);
+        if let Some((features, class)) = self.shown.get(&uid).cloned() {
+            let (host, max) = (flow.originator.addr, limits.taught_max);
+            if attribution.status == Status::Unobservable {
+                let named = self.taught.handle_stranger(host, &features, due, max);
+                attribution = named.as_ref().map_or(attribution, taught::attribution);
+            } else if let Some(agent) = self.teacher(&flow, &attribution, class) {
+                let process = attribution.process.as_ref();
+                if let Some(program) = process.and_then(taught::program) {
+                    let lesson = Lesson { program, features };
+                    self.taught.learn(&agent, lesson, due, max);
+                }
+                // A flow teaches once.
+                self.shown.remove(&uid);
+            }
+        }
         let now = said(&attribution);
         let before = self.told.remove(&uid);
         let news = before.is_none_or(|(_, before)| before != now);
         let max = limits.attributed_flows_max;
         self.told.insert(uid, due, (flow, now), max);
         (news && attribution.status != Status::Unobservable).then_some((flow, attribution))
+    }
+
+    /// The agent whose word on the flow is sure enough to teach: it names a program exactly, speaks
+    /// for the host that opened the flow, and the flow's hello does not contradict it.
+    fn teacher(
+        &self,
+        flow: &FlowId,
+        attribution: &Attribution,
+        class: ClientClass,
+    ) -> Option<Box<str>> {
+        let process = behind::named(attribution)?;
+        let agent = attribution.agent.as_deref()?;
+        let own = self.join.agent_of(flow.originator.addr, flow.first_at) == Some(agent);
+        let sure = attribution.key == Some(Key::Tuple) && attribution.confidence >= TEACHES_MIN;
+        let teaches = own && sure && !behind::contradicts(process, class);
+        teaches.then(|| agent.into())
+    }
+
+    /// The process behind a flow that may not be over, with what it calls and has shown so far.
+    fn attribution(
+        &mut self,
+        settings: &Settings,
+        (flow, called): (&FlowId, &Called),
+        at: Timestamp,
+    ) -> Attribution {
+        let Some(lag) = settings.attribution_lag() else {
+            return Attribution::without(Status::Unobservable);
+        };
+        let attribution = self.join.attribution(flow, at, lag);
+        if attribution.status != Status::Unobservable || !settings.infers() {
+            return attribution;
+        }
+        let features = Features::of(settings, flow, called);
+        let named = features.and_then(|features| self.taught.infer(&features));
+        named.as_ref().map_or(attribution, taught::attribution)
     }
 
     /// What the files of an upload's host tell.
@@ -167,8 +238,9 @@ impl Engine {
             flow: &kept.flow,
             called: &kept.called,
         };
-        let lag = settings.attribution_lag()?;
-        let attribution = self.attributing.join.attribution(&kept.flow, at, lag);
+        settings.attribution_lag()?;
+        let of = (&kept.flow, &kept.called);
+        let attribution = self.attributing.attribution(settings, of, at);
         let now = said(&attribution);
         if kept.said == now {
             return None;
@@ -182,6 +254,19 @@ impl Engine {
         Some(alert)
     }
 
+    /// A flow is over: what it showed of its program is kept until that is told.
+    pub(super) fn keep_features(&mut self, now: Now<'_>, called: &Called) {
+        if !now.settings.infers() {
+            return;
+        }
+        if let Some(features) = Features::of(now.settings, now.flow, called) {
+            let shown = (features, called.class);
+            let max = now.limits.attributed_flows_max;
+            let shown_at = &mut self.attributing.shown;
+            shown_at.insert(now.flow.uid, now.at, shown, max);
+        }
+    }
+
     /// Gives a finding the process behind it and its identity, where it is due, and lets the
     /// operator's entries look at it.
     pub(super) fn raise(
@@ -193,9 +278,8 @@ impl Engine {
     ) -> Option<Alert> {
         let max = now.limits.alerts_max;
         let lag = now.settings.attribution_lag();
-        let attribution = lag.map_or(Attribution::without(Status::Unobservable), |lag| {
-            self.attributing.join.attribution(now.flow, now.at, lag)
-        });
+        let of = (now.flow, scene.called);
+        let attribution = self.attributing.attribution(now.settings, of, now.at);
         let kept = lag.map(|_| {
             let called = scene.called.clone();
             KeptAlert::new(*now.flow, called, &finding, said(&attribution))

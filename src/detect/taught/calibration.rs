@@ -1,0 +1,133 @@
+//! From trials on hosts that taught, each judged by what the others taught, to how often a naming
+//! is right.
+//!
+//! Trials are binned by what was compared and by the program's share of the votes; within a level
+//! the share of right ones may not fall where the votes rise (pool adjacent violators), and of what
+//! is pooled the posterior under Jeffreys' prior is told. A program that one host alone has is
+//! judged wrongly or not at all there, so what was never taught counts as often as it comes.
+
+use crate::detect::beta::Count;
+use crate::endpoint::attribution::Level;
+use std::collections::BTreeMap;
+
+/// Shares of the votes where a bin begins, beside 0.
+const EDGES: [f64; 4] = [0.5, 0.7, 0.8, 0.9];
+/// Bins of a level.
+const BINS: usize = EDGES.len() + 1;
+/// The bound on the share of right ones is too high with this probability.
+const DOUBT: f64 = 0.05;
+/// Trials are weighed in parts of this.
+const WHOLE: u64 = 1000;
+
+/// One trial: a host's flows of one program that are alike.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Outcome {
+    /// Whose flows.
+    pub host: u32,
+    /// What was compared.
+    pub level: Level,
+    /// The named program's share of the votes.
+    pub share: f64,
+    /// Whether it was the program.
+    pub right: bool,
+}
+
+/// By level and bin: the posterior mean of the share of right ones, and a bound that it is above
+/// with probability 0.95.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Calibration(BTreeMap<Level, [[f64; 2]; BINS]>);
+
+/// Right ones and all, in parts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    right: u64,
+    all: u64,
+}
+
+impl Tally {
+    fn add(&mut self, other: Tally) {
+        self.right += other.right;
+        self.all += other.all;
+    }
+
+    fn count(self) -> Count {
+        Count::new(self.right / WHOLE, self.all / WHOLE)
+    }
+}
+
+fn bin(share: f64) -> usize {
+    EDGES.iter().filter(|edge| share >= **edge).count()
+}
+
+impl Calibration {
+    /// What the trials tell.
+    pub fn of(outcomes: &[Outcome]) -> Calibration {
+        let mut tallies: BTreeMap<Level, [Tally; BINS]> = BTreeMap::new();
+        let mut by_level: BTreeMap<Level, BTreeMap<u32, u64>> = BTreeMap::new();
+        for outcome in outcomes {
+            let of_host = by_level.entry(outcome.level).or_default();
+            *of_host.entry(outcome.host).or_default() += 1;
+        }
+        for outcome in outcomes {
+            let of_hosts = by_level.get(&outcome.level);
+            let weight = of_hosts.map_or(0, |of_hosts| weight(of_hosts, outcome.host));
+            let bins = tallies.entry(outcome.level).or_default();
+            if let Some(tally) = bins.get_mut(bin(outcome.share)) {
+                let right = if outcome.right { weight } else { 0 };
+                tally.add(Tally { right, all: weight });
+            }
+        }
+        let told = tallies.into_iter().map(|(level, bins)| (level, told(bins)));
+        Calibration(told.collect())
+    }
+
+    /// How often a naming on `level` with such a `share` of the votes is right: what is likely, and
+    /// what it is at least.
+    pub fn of_share(&self, level: Level, share: f64) -> [f64; 2] {
+        let nothing = Count::new(0, 0);
+        let unknown = || [nothing.mean(), nothing.quantile(DOUBT)];
+        let bins = self.0.get(&level);
+        let told = bins.and_then(|bins| bins.get(bin(share)));
+        told.copied().unwrap_or_else(unknown)
+    }
+}
+
+/// A host's trials weigh together no more than twice those of the median host: one that lies, or
+/// does a thousand things, must not outweigh the others.
+fn weight(of_hosts: &BTreeMap<u32, u64>, host: u32) -> u64 {
+    let mut counts: Vec<u64> = of_hosts.values().copied().collect();
+    counts.sort_unstable();
+    let median = counts.get(counts.len() / 2).copied().unwrap_or_default();
+    let own = of_hosts.get(&host).copied().unwrap_or_default().max(1);
+    (2 * median * WHOLE / own).min(WHOLE)
+}
+
+/// The bins' shares, made not to fall.
+fn told(bins: [Tally; BINS]) -> [[f64; 2]; BINS] {
+    let mut blocks: Vec<(Tally, usize)> = Vec::new();
+    for tally in bins {
+        blocks.push((tally, 1));
+        while let [.., (before, _), (last, _)] = blocks.as_slice() {
+            let (before, last) = (*before, *last);
+            let falls = before.right * last.all > last.right * before.all;
+            // A bin without trials is as its neighbour.
+            if !falls && before.all > 0 && last.all > 0 {
+                break;
+            }
+            let width = blocks.pop().map_or(0, |(_, width)| width);
+            if let Some((block, wide)) = blocks.last_mut() {
+                block.add(last);
+                *wide += width;
+            }
+        }
+    }
+    let mut out = [[0.0; 2]; BINS];
+    let spread = blocks.into_iter().flat_map(|(tally, width)| {
+        let count = tally.count();
+        std::iter::repeat_n([count.mean(), count.quantile(DOUBT)], width)
+    });
+    for (place, told) in out.iter_mut().zip(spread) {
+        *place = told;
+    }
+    out
+}
