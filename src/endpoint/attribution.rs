@@ -117,23 +117,23 @@ pub enum Level {
     Whole,
     /// All but what is called.
     Shape,
-    /// JA4 or user agent, and the kind of what is called.
-    Class,
-    /// JA4 or user agent alone.
-    Stack,
+    /// How the flow began and how it ended, and what kind of service is called.
+    Manner,
+    /// How the flow began, and what is called: of one that is not over.
+    Begun,
 }
 
 impl Level {
     /// From the most particular to the most general.
-    pub const ALL: [Level; 4] = [Level::Whole, Level::Shape, Level::Class, Level::Stack];
+    pub const ALL: [Level; 4] = [Level::Whole, Level::Shape, Level::Manner, Level::Begun];
 
     /// Its name in logs.
     pub fn name(self) -> &'static str {
         match self {
             Level::Whole => "whole",
             Level::Shape => "shape",
-            Level::Class => "class",
-            Level::Stack => "stack",
+            Level::Manner => "manner",
+            Level::Begun => "begun",
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{
     CaptureLossRow, ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow,
     Record, SslRow, StatsRow, TunnelRow, WeirdRow, X509Row,
 };
-use crate::endpoint::attribution::Key;
+use crate::endpoint::attribution::{Key, Level, Taught};
 use crate::endpoint::report::{Method, Process, Signature};
 use crate::endpoint::{Attribution, Status};
 use crate::host::Profile;
@@ -294,7 +294,7 @@ fn attribution() -> Attribution {
         status: Status::Matched,
         agent: Some("laptop-7".into()),
         key: Some(Key::Tuple),
-        method: Some(Method::Event),
+        method: Some(Method::Event.into()),
         process: Some(Process {
             pid: Some(4242),
             path: Some("/usr/bin/curl".into()),
@@ -312,6 +312,11 @@ fn attribution() -> Attribution {
         candidates: 1,
         delta: Some(Span::from_millis(35)),
         confidence: 0.97,
+        taught: Some(Taught {
+            hosts: 4,
+            flows: 9,
+            level: Level::Shape,
+        }),
     }
 }
 

@@ -1,10 +1,11 @@
 //! From trials on hosts that taught, each judged by what the others taught, to how often a naming
 //! is right.
 //!
-//! Trials are binned by what was compared and by the program's share of the votes; within a level
-//! the share of right ones may not fall where the votes rise (pool adjacent violators), and of what
-//! is pooled the posterior under Jeffreys' prior is told. A program that one host alone has is
-//! judged wrongly or not at all there, so what was never taught counts as often as it comes.
+//! Trials are binned by what was compared and by the program's share of the votes. Where more was
+//! compared, or the votes agree more, a naming is right at least as often: so trials of the bins
+//! below may be counted in, which bounds the share from below all the more. Of what is counted
+//! together the posterior under Jeffreys' prior is told. A program that one host alone has is judged
+//! wrongly or not at all there, so what was never taught counts as often as it comes.
 
 use crate::detect::beta::Count;
 use crate::endpoint::attribution::Level;
@@ -37,6 +38,9 @@ pub struct Outcome {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Calibration(BTreeMap<Level, [[f64; 2]; BINS]>);
 
+/// Trials by level and bin.
+type Tallies = BTreeMap<Level, [Tally; BINS]>;
+
 /// Right ones and all, in parts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
@@ -62,7 +66,7 @@ fn bin(share: f64) -> usize {
 impl Calibration {
     /// What the trials tell.
     pub fn of(outcomes: &[Outcome]) -> Calibration {
-        let mut tallies: BTreeMap<Level, [Tally; BINS]> = BTreeMap::new();
+        let mut tallies = Tallies::new();
         let mut by_level: BTreeMap<Level, BTreeMap<u32, u64>> = BTreeMap::new();
         for outcome in outcomes {
             let of_host = by_level.entry(outcome.level).or_default();
@@ -77,19 +81,23 @@ impl Calibration {
                 tally.add(Tally { right, all: weight });
             }
         }
-        let told = tallies.into_iter().map(|(level, bins)| (level, told(bins)));
-        Calibration(told.collect())
+        let told = |level| std::array::from_fn(|bin| told(&tallies, level, bin));
+        Calibration(Level::ALL.map(|level| (level, told(level))).into())
     }
 
     /// How often a naming on `level` with such a `share` of the votes is right: what is likely, and
     /// what it is at least.
     pub fn of_share(&self, level: Level, share: f64) -> [f64; 2] {
-        let nothing = Count::new(0, 0);
-        let unknown = || [nothing.mean(), nothing.quantile(DOUBT)];
         let bins = self.0.get(&level);
         let told = bins.and_then(|bins| bins.get(bin(share)));
         told.copied().unwrap_or_else(unknown)
     }
+}
+
+/// What is told without a trial.
+fn unknown() -> [f64; 2] {
+    let nothing = Count::new(0, 0);
+    [nothing.mean(), nothing.quantile(DOUBT)]
 }
 
 /// A host's trials weigh together no more than twice those of the median host: one that lies, or
@@ -102,32 +110,26 @@ fn weight(of_hosts: &BTreeMap<u32, u64>, host: u32) -> u64 {
     (2 * median * WHOLE / own).min(WHOLE)
 }
 
-/// The bins' shares, made not to fall.
-fn told(bins: [Tally; BINS]) -> [[f64; 2]; BINS] {
-    let mut blocks: Vec<(Tally, usize)> = Vec::new();
-    for tally in bins {
-        blocks.push((tally, 1));
-        while let [.., (before, _), (last, _)] = blocks.as_slice() {
-            let (before, last) = (*before, *last);
-            let falls = before.right * last.all > last.right * before.all;
-            // A bin without trials is as its neighbour.
-            if !falls && before.all > 0 && last.all > 0 {
-                break;
-            }
-            let width = blocks.pop().map_or(0, |(_, width)| width);
-            if let Some((block, wide)) = blocks.last_mut() {
-                block.add(last);
-                *wide += width;
+/// What namings on `level` in `bin` are right at least: of the sets that reach from there down to
+/// some level and bin, the one with the highest bound.
+fn told(tallies: &Tallies, level: Level, bin: usize) -> [f64; 2] {
+    let mut best = unknown();
+    let (mut levels, top) = (vec![Tally::default(); BINS], bin);
+    // What had only begun is judged by what had only begun.
+    let below = tallies.range(level..);
+    for (_, bins) in below.filter(|(other, _)| (**other == Level::Begun) == (level == Level::Begun))
+    {
+        let sums = levels.iter_mut().zip(bins);
+        sums.for_each(|(sum, tally)| sum.add(*tally));
+        let mut pooled = Tally::default();
+        for tally in levels.iter().take(top + 1).rev() {
+            pooled.add(*tally);
+            let count = pooled.count();
+            let least = count.quantile(DOUBT);
+            if least > best[1] {
+                best = [count.mean(), least];
             }
         }
     }
-    let mut out = [[0.0; 2]; BINS];
-    let spread = blocks.into_iter().flat_map(|(tally, width)| {
-        let count = tally.count();
-        std::iter::repeat_n([count.mean(), count.quantile(DOUBT)], width)
-    });
-    for (place, told) in out.iter_mut().zip(spread) {
-        *place = told;
-    }
-    out
+    best
 }

@@ -36,6 +36,7 @@ pub struct Shown {
     stack: Box<str>,
     hello: u64,
     rhythm: Box<[u8]>,
+    ending: Option<u8>,
 }
 
 /// What a flow shows of its program, and what it calls.
@@ -49,6 +50,8 @@ pub struct Features {
     /// Lengths of the client's first records after the hello, or of its first pieces in clear, as
     /// their count of bits.
     rhythm: Box<[u8]>,
+    /// Who closed first, and who reset the flow; see [`ending`]. None of one that goes on.
+    ending: Option<u8>,
     /// What is called: a service, a registrable domain or a network.
     object: Box<str>,
     /// Its category in the catalogue, or whether it has a name at all.
@@ -63,8 +66,9 @@ pub struct Key {
     /// On which level.
     pub level: Level,
     stack: Box<str>,
-    /// The hello and the rhythm.
-    shape: Option<(u64, Box<[u8]>)>,
+    hello: u64,
+    rhythm: Option<Box<[u8]>>,
+    ending: Option<u8>,
     /// What is called or its kind, and the port.
     place: Option<(Box<str>, u16)>,
 }
@@ -102,6 +106,7 @@ impl Shown {
         let lengths = lengths.skip(usize::from(profile.tls)).take(RHYTHM_MAX);
         let bits = |len: u16| (u16::BITS - len.leading_zeros()) as u8;
         self.rhythm = lengths.map(|first| bits(first.len)).collect();
+        self.ending = (!profile.open).then(|| ending(profile));
     }
 }
 
@@ -112,6 +117,7 @@ impl Features {
             stack,
             hello,
             rhythm,
+            ending,
         } = &called.shown;
         if stack.is_empty() {
             return None;
@@ -125,41 +131,74 @@ impl Features {
             stack: stack.clone(),
             hello: *hello,
             rhythm: rhythm.clone(),
+            ending: *ending,
             object: called.object.clone(),
             class: class.into(),
             port: flow.responder.port,
         })
     }
 
-    /// What it has in common with others on `level`; none where the flow did not show so much.
+    /// JA4, or `ua:` and the family of a user agent in clear.
+    pub fn stack(&self) -> &str {
+        &self.stack
+    }
+
+    /// What it has in common with others on `level`; none where the flow did not show so much, or
+    /// more.
     pub fn key(&self, level: Level) -> Option<Key> {
-        let shape = || (!self.rhythm.is_empty()).then(|| (self.hello, self.rhythm.clone()));
+        let rhythm = || (!self.rhythm.is_empty()).then(|| self.rhythm.clone());
         let place = |of: &Box<str>| Some((of.clone(), self.port));
-        let (shape, place) = match level {
-            Level::Whole => (Some(shape()?), place(&self.object)),
-            Level::Shape => (Some(shape()?), None),
-            Level::Class => (None, place(&self.class)),
-            Level::Stack => (None, None),
+        let over = || self.ending;
+        let (rhythm, ending, place) = match level {
+            Level::Whole => (Some(rhythm()?), Some(over()?), place(&self.object)),
+            Level::Shape => (Some(rhythm()?), Some(over()?), None),
+            Level::Manner => (None, Some(over()?), place(&self.class)),
+            Level::Begun => (Some(rhythm()?), None, place(&self.object)),
         };
         Some(Key {
             level,
             stack: self.stack.clone(),
-            shape,
+            hello: self.hello,
+            rhythm,
+            ending,
             place,
         })
     }
 
+    /// Whether the flow is over.
+    pub fn is_over(&self) -> bool {
+        self.ending.is_some()
+    }
+
+    /// The same before the flow was over.
+    pub fn begun(&self) -> Features {
+        Features {
+            ending: None,
+            ..self.clone()
+        }
+    }
+
+    /// Of a flow that is over.
     #[cfg(test)]
     pub fn of_parts(stack: &str, rhythm: &[u8], object: &str) -> Features {
         Features {
             stack: stack.into(),
             hello: 1,
             rhythm: rhythm.into(),
+            ending: Some(1),
             object: object.into(),
             class: "named".into(),
             port: 443,
         }
     }
+}
+
+/// Who sent the first FIN, and who reset the flow: 0 nobody, 1 the originator, 2 the responder; the
+/// second times 3. Programs differ in whether they wait for the server, and in what they leave.
+fn ending(profile: &FlowProfile) -> u8 {
+    let number = |side: Option<Side>| side.map_or(0, |side| side.index() as u8 + 1);
+    let [first, _] = profile.fins;
+    number(first) + 3 * number(profile.reset_by)
 }
 
 /// What a user agent calls itself: its first word without a version, in lower case; of browsers,

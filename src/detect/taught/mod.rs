@@ -8,6 +8,8 @@ mod calibration;
 mod features;
 mod lessons;
 mod model;
+#[cfg(test)]
+mod tests;
 
 pub use features::{Features, Shown, program};
 pub use lessons::Lesson;

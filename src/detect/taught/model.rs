@@ -172,11 +172,15 @@ impl Model {
         let mut outcomes = Vec::new();
         for (host, of_host) in (0u32..).zip(lessons.values()) {
             let mut seen: BTreeMap<(Key, u32), Outcome> = BTreeMap::new();
-            for lesson in of_host.keys() {
-                let Some(guess) = model.guess(&lesson.features, Some(host)) else {
+            let trials = of_host.keys().flat_map(|lesson| {
+                let (over, begun) = (lesson.features.clone(), lesson.features.begun());
+                [(over, &lesson.program), (begun, &lesson.program)]
+            });
+            for (features, program) in trials {
+                let Some(guess) = model.guess(&features, Some(host)) else {
                     continue;
                 };
-                let program = number(&lesson.program);
+                let program = number(program);
                 let outcome = Outcome {
                     host,
                     level: guess.key.level,
@@ -213,7 +217,9 @@ impl Model {
     fn guess(&self, features: &Features, without: Option<u32>) -> Option<Guess> {
         let mut hinted = None;
         for level in Level::ALL {
-            let Some(key) = features.key(level) else {
+            // What is over is judged by more than how it began.
+            let fits = level != Level::Begun || !features.is_over();
+            let Some(key) = features.key(level).filter(|_| fits) else {
                 continue;
             };
             let cell = self.cells.get(&key);
