@@ -22,6 +22,8 @@ struct Judged<'a> {
     flow: &'a Flow,
     named: Option<Named>,
     told: bool,
+    /// What was told before its end.
+    begun: Option<Named>,
     /// The most common program of the JA4.
     common: Option<String>,
 }
@@ -104,6 +106,7 @@ fn judge<'a>(flows: &'a [Flow], teachers: &BTreeSet<&str>) -> Vec<Judged<'a>> {
     let judged = others.into_iter().map(|flow| Judged {
         named: taught.name(&flow.features),
         told: taught.infer(&flow.features).is_some(),
+        begun: taught.infer(&flow.features.begun()),
         common: common.get(flow.features.stack()).cloned(),
         flow,
     });
@@ -129,7 +132,7 @@ fn hosts(flows: &[Flow], alone: bool) -> BTreeSet<&str> {
 pub fn run(report: &Report) {
     let (flows, bare) = recorded::flows();
     let (mut rows, mut common_rows) = (Vec::new(), Vec::new());
-    let mut shown = Vec::new();
+    let (mut shown, mut most) = (Vec::new(), String::new());
     for count in TEACHERS {
         let judged = splits(&flows, count);
         rows.push(row(count, &judged, |one| (one.told, one.right())));
@@ -137,6 +140,7 @@ pub fn run(report: &Report) {
             let right = one.common.as_ref() == Some(&one.flow.program);
             (one.common.is_some(), right)
         }));
+        most = begun(count, &judged);
         if count == SHOWN {
             shown = judged;
         }
@@ -152,6 +156,7 @@ pub fn run(report: &Report) {
         + &table(&head, &rows)
         + "\nThe most common program of the JA4 (or user agent) among the same flows:\n\n"
         + &table(&head, &common_rows)
+        + &most
         + &by_program(&shown);
     report.text("taught", &text);
     plot(report, &shown);
@@ -194,12 +199,28 @@ fn intro(flows: &[Flow], bare: usize) -> String {
          show neither and are left out). So many of the twelve hosts teach, as if their agents had \
          told each flow; the flows of the other hosts, and of the three further ones, are judged. \
          Every split of neighbours is taken, twelve for each number. The bar for what is named: \
-         {:.0} % of it right. Recorded on one machine: every host has the same version of each \
-         program, which no site has.\n\n",
+         {:.0} % of it right. Recorded on one machine, so every host has the same version of each \
+         program, which no site has; and that the way in which a flow ends is compared was decided \
+         on this recording. So these are upper bounds. `updater` is a copy of curl: nothing on the \
+         wire tells it from curl.\n\n",
         flows.len(),
         programs(false),
         programs(true),
         100.0 * BAR,
+    )
+}
+
+/// What alerts are told that are raised while their flow goes on.
+fn begun(count: usize, judged: &[Judged<'_>]) -> String {
+    let right = |one: &Judged<'_>| {
+        let named = one.begun.as_ref();
+        named.is_some_and(|named| *named.program == *one.flow.program)
+    };
+    let cells = row(count, judged, |one| (one.begun.is_some(), right(one)));
+    format!(
+        "\nOf a flow that goes on, by how it began and what it calls, where {} hosts teach: named {}, \
+         rightly {}; not named of programs that nobody taught {}; rightly with those {}.\n",
+        cells[0], cells[1], cells[2], cells[3], cells[4],
     )
 }
 

@@ -4,8 +4,8 @@
 //! Trials are binned by what was compared and by the program's share of the votes. Where more was
 //! compared, or the votes agree more, a naming is right at least as often: so trials of the bins
 //! below may be counted in, which bounds the share from below all the more. Of what is counted
-//! together the posterior under Jeffreys' prior is told. A program that one host alone has is judged
-//! wrongly or not at all there, so what was never taught counts as often as it comes.
+//! together the posterior under Jeffreys' prior is told. A program that one host alone has is
+//! judged wrongly or not at all there, so what was never taught counts as often as it comes.
 
 use crate::detect::beta::Count;
 use crate::endpoint::attribution::Level;
@@ -72,9 +72,13 @@ impl Calibration {
             let of_host = by_level.entry(outcome.level).or_default();
             *of_host.entry(outcome.host).or_default() += 1;
         }
+        let medians = by_level.iter().map(|(level, of)| (*level, median(of)));
+        let medians: BTreeMap<Level, u64> = medians.collect();
         for outcome in outcomes {
             let of_hosts = by_level.get(&outcome.level);
-            let weight = of_hosts.map_or(0, |of_hosts| weight(of_hosts, outcome.host));
+            let own = of_hosts.and_then(|of_hosts| of_hosts.get(&outcome.host));
+            let both = own.zip(medians.get(&outcome.level));
+            let weight = both.map_or(0, |(own, median)| weight(*own, *median));
             let bins = tallies.entry(outcome.level).or_default();
             if let Some(tally) = bins.get_mut(bin(outcome.share)) {
                 let right = if outcome.right { weight } else { 0 };
@@ -100,14 +104,17 @@ fn unknown() -> [f64; 2] {
     [nothing.mean(), nothing.quantile(DOUBT)]
 }
 
-/// A host's trials weigh together no more than twice those of the median host: one that lies, or
-/// does a thousand things, must not outweigh the others.
-fn weight(of_hosts: &BTreeMap<u32, u64>, host: u32) -> u64 {
+/// The trials of the median host.
+fn median(of_hosts: &BTreeMap<u32, u64>) -> u64 {
     let mut counts: Vec<u64> = of_hosts.values().copied().collect();
     counts.sort_unstable();
-    let median = counts.get(counts.len() / 2).copied().unwrap_or_default();
-    let own = of_hosts.get(&host).copied().unwrap_or_default().max(1);
-    (2 * median * WHOLE / own).min(WHOLE)
+    counts.get(counts.len() / 2).copied().unwrap_or_default()
+}
+
+/// A host's trials weigh together no more than twice those of the median host: one that lies, or
+/// does a thousand things, must not outweigh the others.
+fn weight(own: u64, median: u64) -> u64 {
+    (2 * median * WHOLE / own.max(1)).min(WHOLE)
 }
 
 /// What namings on `level` in `bin` are right at least: of the sets that reach from there down to
