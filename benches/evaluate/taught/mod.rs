@@ -224,9 +224,12 @@ fn begun(count: usize, judged: &[Judged<'_>]) -> String {
     )
 }
 
+/// What programs were taken for, and how often.
+type Wrong = BTreeMap<String, usize>;
+
 /// How each program fared.
 fn by_program(judged: &[Judged<'_>]) -> String {
-    let mut tallies: BTreeMap<(bool, &str), (Tally, BTreeMap<String, usize>)> = BTreeMap::new();
+    let mut tallies: BTreeMap<(bool, &str), (Tally, Wrong)> = BTreeMap::new();
     for one in judged {
         let key = (one.flow.alone, &*one.flow.program);
         let (tally, wrong) = tallies.entry(key).or_default();

@@ -147,7 +147,7 @@ impl Features {
     /// more.
     pub fn key(&self, level: Level) -> Option<Key> {
         let rhythm = || (!self.rhythm.is_empty()).then(|| self.rhythm.clone());
-        let place = |of: &Box<str>| Some((of.clone(), self.port));
+        let place = |of: &str| Some((of.into(), self.port));
         let over = || self.ending;
         let (rhythm, ending, place) = match level {
             Level::Whole => (Some(rhythm()?), Some(over()?), place(&self.object)),
