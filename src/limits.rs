@@ -91,6 +91,8 @@ pub struct Limits {
     pub reports_max: usize,
     /// Process numbers of all agents that are known.
     pub processes_max: usize,
+    /// What agents taught of the flows of programs, each about 300 bytes.
+    pub taught_max: usize,
     /// Alerts whose identity is kept for deduplication.
     pub alerts_max: usize,
 }
@@ -130,6 +132,7 @@ impl Limits {
         attributed_flows_max: 200_000,
         reports_max: 100_000,
         processes_max: 200_000,
+        taught_max: 65_536,
         alerts_max: 10_000,
     };
 }

@@ -19,6 +19,7 @@ mod rivals;
 mod roc;
 mod session;
 mod site;
+mod taught;
 
 use report::{Report, Seeds};
 use std::process::ExitCode;
@@ -46,6 +47,11 @@ const PARTS: &[Part] = &[
         name: "session",
         about: "implants among long sessions, by their shape (AN0146)",
         run: session::run,
+    },
+    Part {
+        name: "taught",
+        about: "programs of hosts without an agent, as other hosts' agents taught them",
+        run: taught::run,
     },
     Part {
         name: "benign",

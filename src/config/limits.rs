@@ -64,6 +64,7 @@ limits_table! {
     attributed_flows_max from 1,
     reports_max from 1,
     processes_max from 1,
+    taught_max from 1,
     alerts_max from 1,
     }
     spans {

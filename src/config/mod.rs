@@ -72,6 +72,8 @@ pub struct File {
     pub network: NetworkTable,
     /// `[intake]`
     pub intake: IntakeTable,
+    /// `[attribution]`
+    pub attribution: AttributionTable,
     /// `[tunnels]`
     pub tunnels: TunnelsTable,
     /// `[[role]]`
@@ -118,6 +120,20 @@ pub struct SensorTable {
 #[allow(missing_docs)] // deploy/tapir.toml documents every key.
 pub struct NetworkTable {
     pub local_networks: Vec<Spanned<IpNet>>,
+}
+
+/// `[attribution]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[allow(missing_docs)] // deploy/tapir.toml documents every key.
+pub struct AttributionTable {
+    pub taught: bool,
+}
+
+impl Default for AttributionTable {
+    fn default() -> Self {
+        AttributionTable { taught: true }
+    }
 }
 
 /// `[tunnels]`
@@ -216,6 +232,7 @@ impl File {
         )
         .with_allow(allow)
         .with_approved(approved)
+        .with_taught(self.attribution.taught)
         .with_seed(self.sensor.seed);
         Ok(Settings {
             seed: self.sensor.seed,

@@ -14,8 +14,8 @@ use super::finding::{Finding, Missing, Scene};
 use super::registry::Identity;
 use super::rfc3339::rfc3339;
 use super::via::AlertGateway;
-use crate::endpoint::attribution::Key;
-use crate::endpoint::report::{Method, Process};
+use crate::endpoint::attribution::{Key, Taught, Way};
+use crate::endpoint::report::Process;
 use crate::endpoint::{Attribution, Passed, Status};
 use crate::net::Uid;
 use crate::observe::FlowId;
@@ -102,7 +102,7 @@ pub struct AlertSubject {
     pub role: Box<str>,
     /// Its platform, where its traffic shows one.
     pub os: Option<String>,
-    /// The process; only an endpoint agent can tell.
+    /// The process; only an endpoint agent can tell. Where it is inferred, its program's name.
     pub process: Option<Process>,
 }
 
@@ -116,7 +116,7 @@ pub struct AlertAttribution {
     /// How much of the flow the agent named.
     pub key: Option<Key>,
     /// How it came to know.
-    pub method: Option<Method>,
+    pub method: Option<Way>,
     /// Processes that it could be.
     pub candidates: u32,
     /// From the flow's first packet to the agent's moment, its clock corrected.
@@ -126,6 +126,9 @@ pub struct AlertAttribution {
     /// What gateways log of the flow.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gateway: Option<AlertGateway>,
+    /// Who taught it, where it is inferred: nobody saw the process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taught: Option<Taught>,
 }
 
 impl AlertAttribution {
@@ -139,6 +142,7 @@ impl AlertAttribution {
             delta_ms: attribution.delta.map(|delta| delta.as_nanos() / 1_000_000),
             confidence: attribution.confidence,
             gateway: passed.map(AlertGateway::from),
+            taught: attribution.taught,
         }
     }
 }
@@ -276,11 +280,14 @@ impl AlertObject {
     }
 }
 
-/// Which program did it, where an agent named it.
+/// Which program did it, where an agent named it, or likely did, where others taught that.
 fn by(attribution: &Attribution) -> String {
     let process = attribution.process.as_ref();
     let program = process.and_then(|process| process.path.as_ref().or(process.name.as_ref()));
-    program.map_or_else(String::new, |program| format!(", by {program}"))
+    program.map_or_else(String::new, |program| match attribution.status {
+        Status::Inferred => format!(", likely by {program} (inferred)"),
+        _ => format!(", by {program}"),
+    })
 }
 
 /// For whom a gateway let it pass, or did not.

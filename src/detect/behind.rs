@@ -193,7 +193,7 @@ fn raise_confidence(finding: &mut Finding, attribution: &Attribution, named: Opt
     let confidence = &mut finding.confidence;
     let Some(process) = named else {
         let reason = match attribution.status {
-            Status::Unobservable => return,
+            Status::Unobservable | Status::Inferred => return,
             Status::Pending => "the host's agent has said nothing of the flow yet",
             Status::Ambiguous => "several programs could have the flow",
             Status::Conflict => "agents contradict each other about the flow",

@@ -7,6 +7,7 @@ use super::an1415::Oddities;
 use super::catalogue::{Match, name_text};
 use super::client::ClientClass;
 use super::settings::Settings;
+use super::taught::Shown;
 use crate::observe::{FlowId, TlsSession};
 use bstr::BString;
 use serde::{Deserialize, Serialize};
@@ -71,6 +72,8 @@ pub struct Called {
     pub long: bool,
     /// What is odd about the server's certificate, where one was seen.
     pub oddities: Option<Oddities>,
+    /// What it has shown of its program.
+    pub shown: Shown,
 }
 
 impl Called {

@@ -246,19 +246,23 @@ impl Engine {
         let clients = settings.clients();
         let ja4 = tls.ja4.as_deref();
         let before = self.open.take(&flow.uid);
-        let called = Called {
+        let mut called = Called {
             tls: true,
             ja3: tls.ja3.clone(),
             ja4: tls.ja4.clone(),
             class: clients.classify(ja4, tls.hello.as_ref(), &tls.client_alpn),
             exchanges: before.as_ref().map_or(0, |before| before.exchanges),
             long: before.as_ref().is_some_and(|before| before.long),
+            shown: before
+                .as_ref()
+                .map_or_else(Default::default, |b| b.shown.clone()),
             oddities: before
                 .and_then(|before| before.oddities)
                 .or(tls.sni_matches_cert.map(|_| Oddities::default()))
                 .map(|odd| odd.in_session(tls)),
             ..Called::new(settings, flow, named)
         };
+        called.shown.handle_tls(tls);
         self.keep_open(now, called);
         self.watch_open(settings, now.limits, flow.uid, now.at);
     }
@@ -273,11 +277,13 @@ impl Engine {
                 called = Called {
                     exchanges: called.exchanges,
                     long: called.long,
+                    shown: called.shown,
                     ..Called::new(now.settings, now.flow, Some((host, NamedBy::Host)))
                 };
             }
         }
         called.http = true;
+        called.shown.handle_http(http);
         let entropy = http.uri.as_ref().map_or(0, |uri| uri_centibits(uri));
         if entropy > 0 {
             let (key, kind) = ((now.host(), called.object.clone()), called.class.kind());

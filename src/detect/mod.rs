@@ -47,6 +47,7 @@ pub(crate) mod rfc3339;
 pub mod schedules;
 pub mod settings;
 mod site;
+pub mod taught;
 pub mod timing;
 pub mod track;
 pub mod transfers;

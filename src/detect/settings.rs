@@ -196,6 +196,7 @@ pub struct Settings {
     config_hash: Box<str>,
     seed: u64,
     attribution_lag: Option<Span>,
+    infers: bool,
     /// Built once, the first time that one is needed, and shared by every copy.
     templates: Arc<Templates>,
 }
@@ -225,6 +226,7 @@ impl Settings {
             config_hash,
             seed: 0,
             attribution_lag: None,
+            infers: true,
             templates: Arc::default(),
         }
     }
@@ -261,6 +263,20 @@ impl Settings {
             attribution_lag: Some(lag),
             ..self
         }
+    }
+
+    /// Whether agents teach what programs of hosts without one look like; unless it is said, they
+    /// do.
+    pub fn with_taught(mut self, infers: bool) -> Settings {
+        if !infers {
+            self.config_hash = identity::digest([self.config_hash.as_bytes(), b"untaught"]);
+        }
+        Settings { infers, ..self }
+    }
+
+    /// See [`Settings::with_taught`]; only where reports are expected.
+    pub fn infers(&self) -> bool {
+        self.infers && self.attribution_lag.is_some()
     }
 
     /// See [`Settings::with_reports`]; none where no reports are expected.

@@ -25,6 +25,9 @@ pub enum Status {
     None,
     /// No agent speaks for the host.
     Unobservable,
+    /// No agent speaks for the host; other hosts' agents taught which program flows like this are
+    /// likely of.
+    Inferred,
 }
 
 impl Status {
@@ -38,6 +41,7 @@ impl Status {
             Status::Pending => "pending",
             Status::None => "none",
             Status::Unobservable => "unobservable",
+            Status::Inferred => "inferred",
         }
     }
 }
@@ -65,6 +69,86 @@ impl Key {
     }
 }
 
+/// How the process came to be known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Way {
+    /// The agent's system told it when it happened.
+    Event,
+    /// The agent looked, and there it was.
+    Poll,
+    /// The agent tells of all that happened in a while.
+    Window,
+    /// The agent tells once of many that were alike.
+    Summary,
+    /// Agents of other hosts taught it; nobody saw the process.
+    Taught,
+}
+
+impl Way {
+    /// Its name in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Event => Method::Event.name(),
+            Way::Poll => Method::Poll.name(),
+            Way::Window => Method::Window.name(),
+            Way::Summary => Method::Summary.name(),
+            Way::Taught => "taught",
+        }
+    }
+}
+
+impl From<Method> for Way {
+    fn from(method: Method) -> Way {
+        match method {
+            Method::Event => Way::Event,
+            Method::Poll => Way::Poll,
+            Method::Window => Way::Window,
+            Method::Summary => Way::Summary,
+        }
+    }
+}
+
+/// How much of what a flow shows was compared with what hosts taught, the most particular first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// All.
+    Whole,
+    /// All but what is called.
+    Shape,
+    /// How the flow began and how it ended, and what kind of service is called.
+    Manner,
+    /// How the flow began, and what is called: of one that is not over.
+    Begun,
+}
+
+impl Level {
+    /// From the most particular to the most general.
+    pub const ALL: [Level; 4] = [Level::Whole, Level::Shape, Level::Manner, Level::Begun];
+
+    /// Its name in logs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Level::Whole => "whole",
+            Level::Shape => "shape",
+            Level::Manner => "manner",
+            Level::Begun => "begun",
+        }
+    }
+}
+
+/// Who taught the program that was inferred.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taught {
+    /// Hosts whose agents told flows like this to be of the program.
+    pub hosts: u32,
+    /// Those flows.
+    pub flows: u64,
+    /// How much was compared.
+    pub level: Level,
+}
+
 /// The process behind a flow, and how that is known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Attribution {
@@ -74,16 +158,18 @@ pub struct Attribution {
     pub agent: Option<Box<str>>,
     /// How much of the flow was named.
     pub key: Option<Key>,
-    /// How the agent came to know.
-    pub method: Option<Method>,
-    /// The process; of several, the one that all have in common.
+    /// How it came to be known.
+    pub method: Option<Way>,
+    /// The process; of several, the one that all have in common; inferred, its program's name.
     pub process: Option<Process>,
     /// Processes that it could be.
     pub candidates: u32,
     /// Between the flow's beginning and the report's, by the agent's clock as corrected.
     pub delta: Option<Span>,
-    /// 0 to 1, in hundredths.
+    /// 0 to 1, in hundredths; inferred, how often such a naming is right at least.
     pub confidence: f64,
+    /// Who taught it, where it is inferred.
+    pub taught: Option<Taught>,
 }
 
 impl Attribution {
@@ -98,6 +184,7 @@ impl Attribution {
             candidates: 0,
             delta: None,
             confidence: 0.0,
+            taught: None,
         }
     }
 
@@ -176,11 +263,12 @@ pub fn weigh(candidates: &[Candidate<'_>]) -> Option<Attribution> {
         status,
         agent: Some(best.agent.into()),
         key: Some(best_key),
-        method: Some(best.method),
+        method: Some(best.method.into()),
         process,
         candidates: processes.len().min(u32::MAX as usize) as u32,
         delta: Some(best.delta),
         confidence: confidence(status, best),
+        taught: None,
     })
 }
 

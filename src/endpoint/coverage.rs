@@ -78,7 +78,10 @@ impl Coverage {
             Status::MatchedBinary => &mut account.matched_binary,
             Status::Ambiguous => &mut account.ambiguous,
             Status::Conflict => &mut account.conflict,
-            Status::Pending | Status::None | Status::Unobservable => &mut account.none,
+            // What is inferred nobody reported.
+            Status::Pending | Status::None | Status::Unobservable | Status::Inferred => {
+                &mut account.none
+            }
         };
         *count += 1;
     }

@@ -207,7 +207,7 @@ fn a_poll_names_what_was_open_between_two_looks() {
     let found = join.attribution(&flow, at(9000), LAG);
     assert_eq!(
         (found.status, found.method),
-        (Status::Matched, Some(Method::Poll))
+        (Status::Matched, Some(Method::Poll.into()))
     );
     // Ten minutes before, where the clock is not known, could be; an hour before could not.
     join = site(&[flow], &[poll(-3_605_000, -3_600_000)]);

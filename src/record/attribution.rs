@@ -1,7 +1,8 @@
 //! From the process behind a flow to a row of `attribution.log`.
 //!
 //! A log of our own, joined with `conn.log` by `uid`: a row for each flow of a host that has an
-//! agent, and another where a late report says otherwise.
+//! agent, and another where a late report says otherwise; and one for each flow of a host without
+//! whose program can be inferred, which is no fact: its status says so.
 
 use super::{Bounds, Row, Schema, Value, columns, count, optional, put_flow, string};
 use crate::endpoint::Attribution;
@@ -36,6 +37,9 @@ pub const SCHEMA: Schema = Schema {
         "parent_pid": "count",
         "parent_path": "string",
         "responsible_path": "string",
+        "taught_hosts": "count",
+        "taught_flows": "count",
+        "taught_level": "enum",
     ],
     bounds: Bounds::DEFAULT,
 };
@@ -114,6 +118,13 @@ impl Row for AttributionRow {
         put(optional(
             responsible.and_then(|one| one.path.as_deref()),
             string,
+        ));
+        let taught = attribution.taught;
+        put(optional(taught.map(|taught| taught.hosts), count));
+        put(optional(taught.map(|taught| taught.flows), count));
+        put(optional(
+            taught.map(|taught| taught.level.name()),
+            Value::Name,
         ));
     }
 }

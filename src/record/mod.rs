@@ -24,6 +24,8 @@ pub mod weird;
 pub mod x509;
 
 #[cfg(test)]
+mod endpoint_samples;
+#[cfg(test)]
 pub(crate) mod samples;
 #[cfg(test)]
 mod tests;

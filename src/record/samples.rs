@@ -2,17 +2,12 @@
 //! can be.
 
 use super::attribution::AttributionRow;
+use super::endpoint_samples;
 use super::gateway::GatewayRow;
 use super::{
-    CaptureLossRow, ConnRow, CoverageRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow,
-    QuicRow, Record, SslRow, StatsRow, TunnelRow, WeirdRow, X509Row,
+    CaptureLossRow, ConnRow, DhcpRow, DnsRow, HostRow, HttpRow, NoticeRow, ProfileRow, QuicRow,
+    Record, SslRow, StatsRow, TunnelRow, WeirdRow, X509Row,
 };
-use crate::endpoint::attribution::Key;
-use crate::endpoint::coverage::Account;
-use crate::endpoint::gateways::{Leg, Named};
-use crate::endpoint::passage::Passage;
-use crate::endpoint::report::{Method, Place, Process, Signature};
-use crate::endpoint::{Attribution, Passed, Status};
 use crate::host::Profile;
 use crate::host::platform::Clue;
 use crate::net::{Endpoint, HostKey, Mac, Side, Transport, TunnelKind, Uid};
@@ -288,82 +283,6 @@ fn stats() -> StatsRow {
     }
 }
 
-fn passed() -> Passed {
-    Passed {
-        status: Status::Matched,
-        leg: Leg::Client,
-        named: Named::Tuple,
-        gateways: vec!["proxy-1".into()],
-        lines: 2,
-        denied: 1,
-        passage: Passage {
-            client: Place {
-                addr: Some("192.0.2.10".parse().unwrap()),
-                port: Some(50_000),
-            },
-            user: Some("alice".into()),
-            user_agent: Some("curl/8.5.0".into()),
-            bytes: Some([1, 2]),
-            ..Passage::default()
-        },
-        delta: Span::from_millis(-3),
-        confidence: 0.97,
-    }
-}
-
-fn attribution() -> Attribution {
-    let parent = Process {
-        pid: Some(4100),
-        path: Some("/bin/zsh".into()),
-        ..Process::default()
-    };
-    Attribution {
-        status: Status::Matched,
-        agent: Some("laptop-7".into()),
-        key: Some(Key::Tuple),
-        method: Some(Method::Event),
-        process: Some(Process {
-            pid: Some(4242),
-            path: Some("/usr/bin/curl".into()),
-            command_line: Some("curl https://example.com".into()),
-            user: Some("alice".into()),
-            uid: Some(501),
-            started_at: Some(AT),
-            signature: Some(Signature {
-                signing_id: Some("com.apple.curl".into()),
-                ..Signature::default()
-            }),
-            parent: Some(Box::new(parent)),
-            ..Process::default()
-        }),
-        candidates: 1,
-        delta: Some(Span::from_millis(35)),
-        confidence: 0.97,
-    }
-}
-
-/// One record of every log.
-fn coverage() -> CoverageRow {
-    CoverageRow {
-        begun: AT,
-        host: Some("192.0.2.10".parse().unwrap()),
-        agent: "laptop".into(),
-        account: Account {
-            flows: 20,
-            matched: 9,
-            matched_binary: 4,
-            ambiguous: 3,
-            conflict: 1,
-            none: 3,
-            late: 2,
-            reports: 25,
-            reports_without_flow: 5,
-            refused: 1,
-        },
-        offset: Some(Span::from_millis(-2500)),
-    }
-}
-
 pub(crate) fn records() -> Vec<Record> {
     let community_id = Some("1:LQU9qZlK+B5F3KDmev6m5PMibrg=".into());
     vec![
@@ -382,9 +301,17 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Tunnel(TunnelRow::new(AT, flow(), tunnel())),
         Record::Profile(ProfileRow::new(flow(), Box::new(profile()))),
         Record::Weird(weird("")),
-        Record::Attribution(Box::new(AttributionRow::new(AT, flow(), attribution()))),
-        Record::Coverage(Box::new(coverage())),
-        Record::Gateway(Box::new(GatewayRow::new(AT, flow(), passed()))),
+        Record::Attribution(Box::new(AttributionRow::new(
+            AT,
+            flow(),
+            endpoint_samples::attribution(),
+        ))),
+        Record::Coverage(Box::new(endpoint_samples::coverage())),
+        Record::Gateway(Box::new(GatewayRow::new(
+            AT,
+            flow(),
+            endpoint_samples::passed(),
+        ))),
         Record::Host(Box::new(host())),
         Record::KnownHost(KnownHostRow {
             at: AT,

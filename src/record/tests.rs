@@ -82,7 +82,7 @@ fn logs_have_as_many_columns_as_readers_by_position_expect() {
         ("tunnel", 8),
         ("profile", 44),
         ("weird", 11),
-        ("attribution", 27),
+        ("attribution", 30),
         ("coverage", 14),
         ("gateway", 35),
         ("hosts", 17),

@@ -15,6 +15,7 @@ use crate::detect::judging::watching::Told;
 use crate::detect::kept::KeptAlert;
 use crate::detect::registry::{AlertKey, Identity, Registry};
 use crate::detect::settings::Settings;
+use crate::detect::taught::{Features, Taught};
 use crate::detect::via;
 use crate::detect::{allow, identity, packed};
 use crate::endpoint::files::Files;
@@ -41,13 +42,17 @@ pub struct Attributing {
     waiting: Bounded<Uid, Ended>,
     /// Flows whose row was told, and what it said.
     told: Bounded<Uid, (Ended, Box<str>)>,
+    /// What flows that are over showed of their programs.
+    pub(super) shown: Bounded<Uid, Features>,
+    /// What agents taught.
+    pub(super) taught: Taught,
 }
 
 /// A flow that is over.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Ended {
-    flow: FlowId,
-    class: ClientClass,
+pub(super) struct Ended {
+    pub flow: FlowId,
+    pub class: ClientClass,
 }
 
 /// What a row or an alert says of the process, in short.
@@ -59,7 +64,7 @@ fn said(attribution: &Attribution) -> Box<str> {
             .and_then(|p| p.pid)
             .map_or_else(String::new, |pid| pid.to_string()),
         process
-            .and_then(|p| p.path.as_deref())
+            .and_then(|p| p.path.as_deref().or(p.name.as_deref()))
             .unwrap_or_default()
             .to_owned(),
         process.is_some_and(|p| p.parent.is_some()).to_string(),
@@ -89,6 +94,8 @@ impl Attributing {
         };
         self.join.expire(at + Span::from_nanos(-LATEST.as_nanos()));
         self.told.expire(at + Span::from_nanos(-LATEST.as_nanos()));
+        self.shown.expire(at + Span::from_nanos(-LATEST.as_nanos()));
+        self.taught.advance(at, limits.taught_max);
         self.join.handle_flow(limits, flow, at);
         if matches!(observation.fact, Fact::Flow(_)) {
             let due = at.max(flow.first_at + lag);
@@ -101,7 +108,10 @@ impl Attributing {
 
     /// What had to leave for others.
     pub fn evicted(&self) -> u64 {
-        self.join.evicted().saturating_add(self.files.evicted())
+        self.join
+            .evicted()
+            .saturating_add(self.files.evicted())
+            .saturating_add(self.taught.evicted())
     }
 
     /// When the next flow is to be told.
@@ -110,10 +120,12 @@ impl Attributing {
     }
 
     /// The flow that is due first, when it is, the process behind it, and whether its row was told
-    /// before; none where that said the same, or no agent speaks for its host.
+    /// before; none where that said the same, or no agent speaks for its host and its program
+    /// cannot be inferred.
     fn pop(&mut self, limits: &Limits, lag: Span) -> Option<(Timestamp, Ended, Attribution, bool)> {
         let (due, uid, ended) = self.waiting.pop_first()?;
         let attribution = self.join.attribution(&ended.flow, due, lag);
+        let attribution = self.teach_or_infer(limits, (due, ended), attribution);
         let now = said(&attribution);
         let before = self.told.remove(&uid);
         let again = before.is_some();
@@ -236,8 +248,9 @@ impl Engine {
             flow: &kept.flow,
             called: &kept.called,
         };
-        let lag = settings.attribution_lag()?;
-        let attribution = self.attributing.join.attribution(&kept.flow, at, lag);
+        settings.attribution_lag()?;
+        let of = (&kept.flow, &kept.called);
+        let attribution = self.attributing.attribution(settings, of, at);
         let passed = self.passing.gateways.passed(&kept.flow);
         let now = said_of_both(&attribution, passed.as_ref());
         let finding = kept.finding()?;
@@ -272,9 +285,8 @@ impl Engine {
     ) -> Option<Alert> {
         let max = now.limits.alerts_max;
         let lag = now.settings.attribution_lag();
-        let attribution = lag.map_or(Attribution::without(Status::Unobservable), |lag| {
-            self.attributing.join.attribution(now.flow, now.at, lag)
-        });
+        let of = (now.flow, scene.called);
+        let attribution = self.attributing.attribution(now.settings, of, now.at);
         let attributing = &self.attributing;
         let files = attributing.files_before(scene, &finding, &attribution, now.at);
         let passed = lag.and_then(|_| self.passing.gateways.passed(now.flow));

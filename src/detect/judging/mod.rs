@@ -25,6 +25,7 @@ use crate::time::{Span, Timestamp};
 
 mod attributing;
 mod passing;
+mod teaching;
 mod unscheduled;
 mod uploads;
 mod watching;
@@ -93,6 +94,7 @@ impl Engine {
     ) {
         let known = self.open.remove(&now.flow.uid);
         let called = known.unwrap_or_else(|| self.opened(now));
+        self.keep_features(now, &called);
         // A call that nobody answered says nothing about the caller, and its address may be forged.
         if summary.side(Side::Responder).bytes == 0 {
             return;
@@ -175,6 +177,7 @@ impl Engine {
     ) {
         let mut called = self.take_open(now);
         called.long |= profile.age >= LONG;
+        called.shown.handle_profile(profile);
         let answered = profile.sides[Side::Responder.index()].bytes > 0;
         // Datagrams show neither exchanges nor how a flow was closed.
         let is_tcp = now.flow.transport == Transport::Tcp;

@@ -73,4 +73,26 @@ impl Join {
             ends.find_map(|addr| Some((self.agent_of(addr, at)?.into(), addr)))
         })
     }
+
+    /// Whether an agent speaks for `addr` at `at`.
+    pub fn is_covered(&self, addr: IpAddr, at: Timestamp) -> bool {
+        let agents = self.claimed.get(&addr).into_iter().flatten();
+        let mut agents = agents.filter_map(|name| self.agents.get(name));
+        agents.any(|agent| agent.has(addr, at))
+    }
+
+    /// The agent that speaks for `addr` at `at`; the first by name where several do.
+    pub fn agent_of(&self, addr: IpAddr, at: Timestamp) -> Option<&str> {
+        let mut names = self.claimed.get(&addr)?.iter();
+        let name = names.find(|name| self.agents.get(name).is_some_and(|a| a.has(addr, at)))?;
+        Some(name)
+    }
+
+    /// How far the agent's clock is ahead of the sensor's; nothing where that is not known.
+    pub fn offset(&self, agent: &str, at: Timestamp) -> Span {
+        let agent = self.agents.get(&Box::from(agent));
+        agent
+            .and_then(|agent| agent.clock.offset(at))
+            .unwrap_or_default()
+    }
 }
