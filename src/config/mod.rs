@@ -233,6 +233,7 @@ impl File {
         .with_allow(allow)
         .with_approved(approved)
         .with_taught(self.attribution.taught)
+        .with_budget(self.tiers.alerts_a_day_max)
         .with_seed(self.sensor.seed);
         Ok(Settings {
             seed: self.sensor.seed,

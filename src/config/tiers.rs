@@ -15,6 +15,8 @@ pub struct TiersTable {
     pub medium: f64,
     pub high: f64,
     pub even: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alerts_a_day_max: Option<u32>,
 }
 
 impl Default for TiersTable {
@@ -32,6 +34,7 @@ impl Default for TiersTable {
             medium,
             high,
             even,
+            alerts_a_day_max: None,
         }
     }
 }
@@ -43,6 +46,7 @@ impl TiersTable {
             medium,
             high,
             even,
+            ..
         } = self;
         let ascending = [*low.get_ref(), *medium, *high].is_sorted_by(|a, b| a < b);
         let finite = [*medium, *high, *even].iter().all(|bits| bits.is_finite());

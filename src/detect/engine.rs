@@ -5,6 +5,7 @@
 
 use super::Alert;
 use super::an1415::Oddities;
+use super::budget::Budget;
 use super::called::{Called, NAME_BYTES_MAX, NamedBy, name_by_certificate};
 use super::calls::{CallKey, Calls};
 use super::client::Kind;
@@ -49,6 +50,7 @@ pub struct Engine {
     pub passing: Passing,
     pub(super) presences: Bounded<IpAddr, Presence>,
     pub(super) alerts: Registry,
+    pub(super) budget: Budget,
     pub(super) site: Site,
     /// When hosts call services, by kind of client.
     pub(super) habits: Admitted<(IpAddr, Arc<str>, Kind), Habit>,
@@ -129,6 +131,10 @@ impl Engine {
         self.site.advance(limits, at);
         self.close_transfers(settings, limits, at);
         self.note_missed(settings, limits, at);
+        let moved = self
+            .budget
+            .advance(settings.alerts_a_day_max(), settings.tiers(), at);
+        self.notes.extend(moved.map(Note::Budget));
         if let Some(lag) = settings.attribution_lag() {
             let called = observation.flow.and_then(|flow| self.open.get(&flow.uid));
             let class = called.map(|called| called.class).unwrap_or_default();
@@ -171,17 +177,6 @@ impl Engine {
     /// What the baselines noticed since this was asked last.
     pub fn take_notes(&mut self) -> Vec<Note> {
         std::mem::take(&mut self.notes)
-    }
-
-    /// Calls that a schedule expects and that did not come.
-    fn note_missed(&mut self, settings: &Settings, limits: &Limits, at: Timestamp) {
-        let schedules = &settings.rules().schedules;
-        let presences = &self.presences;
-        let awake = |host| presences.get(&host).and_then(Presence::awake);
-        let max = limits.calls_max;
-        while let Some(missed) = self.expectations.pop_due(schedules, awake, at, max) {
-            self.notes.push(Note::Missed(missed));
-        }
     }
 
     /// How many entries of each table had to leave for others.
@@ -245,24 +240,24 @@ impl Engine {
             .or_else(|| name_by_certificate(settings, tls));
         let clients = settings.clients();
         let ja4 = tls.ja4.as_deref();
-        let before = self.open.take(&flow.uid);
+        let before = self.open.take(&flow.uid).unwrap_or_default();
         let mut called = Called {
             tls: true,
             ja3: tls.ja3.clone(),
             ja4: tls.ja4.clone(),
             class: clients.classify(ja4, tls.hello.as_ref(), &tls.client_alpn),
-            exchanges: before.as_ref().map_or(0, |before| before.exchanges),
-            long: before.as_ref().is_some_and(|before| before.long),
-            shown: before
-                .as_ref()
-                .map_or_else(Default::default, |b| b.shown.clone()),
+            exchanges: before.exchanges,
+            long: before.long,
+            shown: before.shown,
             oddities: before
-                .and_then(|before| before.oddities)
+                .oddities
                 .or(tls.sni_matches_cert.map(|_| Oddities::default()))
                 .map(|odd| odd.in_session(tls)),
             ..Called::new(settings, flow, named)
         };
-        called.shown.handle_tls(tls);
+        if settings.infers() {
+            called.shown.handle_tls(tls);
+        }
         self.keep_open(now, called);
         self.watch_open(settings, now.limits, flow.uid, now.at);
     }
@@ -283,7 +278,9 @@ impl Engine {
             }
         }
         called.http = true;
-        called.shown.handle_http(http);
+        if now.settings.infers() {
+            called.shown.handle_http(http);
+        }
         let entropy = http.uri.as_ref().map_or(0, |uri| uri_centibits(uri));
         if entropy > 0 {
             let (key, kind) = ((now.host(), called.object.clone()), called.class.kind());

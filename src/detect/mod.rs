@@ -17,6 +17,7 @@ pub mod answers;
 pub mod attack;
 mod behind;
 pub mod beta;
+pub mod budget;
 pub mod called;
 pub mod calls;
 pub mod catalogue;

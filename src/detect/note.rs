@@ -1,7 +1,9 @@
 //! From what the baselines and the agents' words show besides alerts to a sentence for
 //! `notice.log`.
 
+use super::budget::Moved;
 use super::client::Kind;
+use super::evidence::Bits;
 use super::expectations::Missed;
 use super::rfc3339::rfc3339;
 use crate::baseline::Restart;
@@ -37,6 +39,8 @@ pub enum Note {
         /// How far it is ahead of the sensor's.
         offset: Span,
     },
+    /// Low alerts are told from other bits on than the day before.
+    Budget(Moved),
 }
 
 /// What an agent says cannot be.
@@ -79,6 +83,7 @@ impl Note {
             Note::Silence(Silence { host: Some(_), .. }) => "Tapir::Agent_Silent",
             Note::Silence(_) => "Tapir::Agent_Heard_Again",
             Note::Clock { .. } => "Tapir::Agent_Clock",
+            Note::Budget(_) => "Tapir::Alert_Budget",
         }
     }
 
@@ -90,6 +95,7 @@ impl Note {
             Note::Contradiction(Contradiction::Foreign { addr, .. }) => Some(*addr),
             Note::Contradiction(_) => self.flow().map(|flow| flow.originator.addr),
             Note::Silence(silence) => silence.host,
+            Note::Budget(_) => None,
         }
     }
 
@@ -126,6 +132,14 @@ impl Note {
             }
             Note::Contradiction(contradiction) => contradiction.message(),
             Note::Silence(silence) => silence_message(silence),
+            Note::Budget(moved) => format!(
+                "low alerts are told from {:.1} bits on: {:.1} alerts a day came lately, of which \
+                 {:.1} have so many; {} a day are accepted",
+                Bits::from_hundredths(moved.low_hundredths).as_f64(),
+                moved.found,
+                moved.told,
+                moved.accepted
+            ),
             Note::Clock {
                 agent,
                 host,

@@ -197,6 +197,7 @@ pub struct Settings {
     seed: u64,
     attribution_lag: Option<Span>,
     infers: bool,
+    alerts_a_day_max: Option<u32>,
     /// Built once, the first time that one is needed, and shared by every copy.
     templates: Arc<Templates>,
 }
@@ -227,6 +228,7 @@ impl Settings {
             seed: 0,
             attribution_lag: None,
             infers: true,
+            alerts_a_day_max: None,
             templates: Arc::default(),
         }
     }
@@ -248,6 +250,23 @@ impl Settings {
             self.config_hash = identity::digest([self.config_hash.as_bytes(), &entries]);
         }
         Settings { approved, ..self }
+    }
+
+    /// With as many alerts as are accepted in a day; any number where none is given.
+    pub fn with_budget(mut self, alerts_a_day_max: Option<u32>) -> Settings {
+        if let Some(max) = alerts_a_day_max {
+            let max = format!("at most {max} alerts a day");
+            self.config_hash = identity::digest([self.config_hash.as_bytes(), max.as_bytes()]);
+        }
+        Settings {
+            alerts_a_day_max,
+            ..self
+        }
+    }
+
+    /// See [`Settings::with_budget`].
+    pub fn alerts_a_day_max(&self) -> Option<u32> {
+        self.alerts_a_day_max
     }
 
     /// With a seed for the sketches of how often keys come, so that nobody outside can tell which

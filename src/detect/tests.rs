@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
+mod budgeted;
 mod cadence;
 mod inventory;
 mod packed;

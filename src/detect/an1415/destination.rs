@@ -27,8 +27,9 @@ pub fn new(case: &Case<'_>) -> Option<Item> {
     Some(item)
 }
 
-/// `destination.unknown`. The host's own history and what its peers call are two facts, and both speak: programs seldom
-/// send much to where neither has been. People who browse do, to hand files over.
+/// `destination.unknown`. The host's own history and what its peers call are two facts, and both
+/// speak: programs seldom send much to where neither has been. People who browse do, to hand files
+/// over.
 pub fn unknown(case: &Case<'_>) -> Option<Item> {
     let (new, age) = newness(case).filter(|_| case.is_rare() && case.class.browser() <= 0.5)?;
     let (k, n) = (case.others.callers, case.others.members);

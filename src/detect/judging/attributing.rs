@@ -7,6 +7,7 @@ use crate::detect::Alert;
 use crate::detect::alert::Occasion;
 use crate::detect::attack::Analytic;
 use crate::detect::behind;
+use crate::detect::budget;
 use crate::detect::client::ClientClass;
 use crate::detect::engine::{Engine, Now};
 use crate::detect::evidence::{Item, Tier};
@@ -310,6 +311,13 @@ impl Engine {
                 .expire(now.at + Span::from_nanos(-LATEST.as_nanos()));
             self.kept.keep(key, now.at, kept, max);
         }
+        if alert
+            .suppressed_by
+            .as_deref()
+            .is_none_or(|by| by == budget::ID)
+        {
+            self.budget.count(alert.tier, alert.bits);
+        }
         Some(alert)
     }
 
@@ -328,7 +336,9 @@ impl Engine {
     ) -> Option<Alert> {
         behind::add(scene, &mut finding, &attribution, files);
         via::add(scene, &mut finding, passed.as_ref());
-        let checked = allow::check(scene, &finding);
+        let mut checked = allow::check(scene, &finding);
+        let bits = finding.evidence.total();
+        self.budget.check(finding.tier, bits, &mut checked);
         let suppressed = checked.suppressed_by.is_some();
         let occasion = Occasion {
             identity: identify(&mut self.alerts, finding.tier, suppressed)?,

@@ -177,7 +177,9 @@ impl Engine {
     ) {
         let mut called = self.take_open(now);
         called.long |= profile.age >= LONG;
-        called.shown.handle_profile(profile);
+        if now.settings.infers() {
+            called.shown.handle_profile(profile);
+        }
         let answered = profile.sides[Side::Responder.index()].bytes > 0;
         // Datagrams show neither exchanges nor how a flow was closed.
         let is_tcp = now.flow.transport == Transport::Tcp;

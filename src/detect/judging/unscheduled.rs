@@ -1,4 +1,5 @@
-//! AN1191: from a call to whether it keeps to what was agreed or learnt.
+//! AN1191: from a call to whether it keeps to what was agreed or learnt, and from time that passes to
+//! calls that did not come.
 
 use crate::detect::Alert;
 use crate::detect::an1191::{self, Case, Moment};
@@ -7,7 +8,11 @@ use crate::detect::called::Called;
 use crate::detect::client::Kind;
 use crate::detect::engine::{Engine, Now};
 use crate::detect::hours::Hours;
+use crate::detect::note::Note;
+use crate::detect::presence::Presence;
 use crate::detect::schedules::Approval;
+use crate::detect::settings::Settings;
+use crate::limits::Limits;
 use crate::time::Timestamp;
 
 impl Engine {
@@ -78,5 +83,21 @@ impl Engine {
             self.site.learn_habit(now.limits, member, used, at, counted);
         }
         self.raise(now, &scene, alert_key, finding?)
+    }
+
+    /// Calls that a schedule expects and that did not come.
+    pub(in crate::detect) fn note_missed(
+        &mut self,
+        settings: &Settings,
+        limits: &Limits,
+        at: Timestamp,
+    ) {
+        let schedules = &settings.rules().schedules;
+        let presences = &self.presences;
+        let awake = |host| presences.get(&host).and_then(Presence::awake);
+        let max = limits.calls_max;
+        while let Some(missed) = self.expectations.pop_due(schedules, awake, at, max) {
+            self.notes.push(Note::Missed(missed));
+        }
     }
 }
