@@ -18,7 +18,7 @@
 //! | `volume.threshold` | volume | 4: above OutboundTrafficVolumeThreshold |
 //! | `destination.new` | destination rarity | 3 within a day of the host's first call, 2 within 7 |
 //! | `destination.rare` | destination rarity | −½·log2((k + 1)/(n + 2)), at most 3 |
-//! | `destination.unknown` | destination rarity | new's + min(3, 2 · rare's), where no browser calls |
+//! | `destination.unknown` | destination rarity | new's + min(3, 2 · rare's) of no browser |
 //! | `fp.non_browser` | client fingerprint | 2 · P(tool or library) |
 //! | `direction.upload` | direction | 1 for PCR of 0.9 and above |
 //! | `certificate.odd` | context | 3 self-signed, 2 other name, 1 new issuer, 1 above 2 years |

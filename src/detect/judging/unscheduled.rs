@@ -1,5 +1,5 @@
-//! AN1191: from a call to whether it keeps to what was agreed or learnt, and from time that passes to
-//! calls that did not come.
+//! AN1191: from a call to whether it keeps to what was agreed or learnt, and from time that passes
+//! to calls that did not come.
 
 use crate::detect::Alert;
 use crate::detect::an1191::{self, Case, Moment};
