@@ -20,11 +20,13 @@ const KINDS_MAX: usize = 2;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tracks {
     all: Track,
-    /// None while every exchange was of the same kind of client; at most [`KINDS_MAX`]. Boxed,
-    /// since few keys have any.
-    parted: Option<Box<Vec<(Kind, Track)>>>,
+    /// None while every exchange was of the same kind of client.
+    parted: Option<Box<Parted>>,
     kind: Kind,
 }
+
+/// The tracks of the first kinds of client, in the order in which they came.
+type Parted = [Option<(Kind, Track)>; KINDS_MAX];
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Track {
@@ -65,20 +67,17 @@ impl Tracks {
             self.kind = kind;
         }
         if self.parted.is_none() && kind != self.kind {
-            let mut parted = Vec::with_capacity(KINDS_MAX);
-            parted.push((self.kind, self.all.clone()));
-            self.parted = Some(Box::new(parted));
+            self.parted = Some(Box::new([Some((self.kind, self.all.clone())), None]));
         }
         let mut looked = self.all.handle_event(templates, event);
         if let Some(parted) = &mut self.parted {
-            let known = parted.iter().any(|(own, _)| *own == kind);
-            if !known && parted.len() < KINDS_MAX {
-                parted.push((kind, Track::Early(Vec::new())));
+            let takes = |place: &&mut Option<(Kind, Track)>| {
+                place.as_ref().is_none_or(|(own, _)| *own == kind)
+            };
+            if let Some(place) = parted.iter_mut().find(takes) {
+                let (_, track) = place.get_or_insert((kind, Track::Early(Vec::new())));
+                looked |= track.handle_event(templates, event);
             }
-            let mut own = parted.iter_mut().filter(|(own, _)| *own == kind);
-            looked |= own
-                .next()
-                .is_some_and(|(_, track)| track.handle_event(templates, event));
         }
         looked
     }
@@ -86,7 +85,7 @@ impl Tracks {
     /// The cadence of what clients of `kind` call, or of all calls, whichever is stronger.
     pub fn timing(&self, kind: Kind) -> Timing {
         let all = self.all.timing();
-        let own = self.parted().iter().find(|(own, _)| *own == kind);
+        let own = self.parted().find(|(own, _)| *own == kind);
         match own.map(|(_, track)| track.timing()) {
             Some(own) if own.bits() >= all.bits() => own,
             _ => all,
@@ -95,15 +94,15 @@ impl Tracks {
 
     /// Bytes on the heap.
     pub fn heap_bytes(&self) -> usize {
-        let parted = self.parted().iter().map(|(_, track)| track.heap_bytes());
-        let own = self.parted.as_ref().map_or(0, |parted| {
-            size_of::<Vec<(Kind, Track)>>() + parted.capacity() * size_of::<(Kind, Track)>()
-        });
+        let parted = self.parted().map(|(_, track)| track.heap_bytes());
+        let own = self.parted.as_ref().map_or(0, |_| size_of::<Parted>());
         self.all.heap_bytes() + own + parted.sum::<usize>()
     }
 
-    fn parted(&self) -> &[(Kind, Track)] {
-        self.parted.as_deref().map_or(&[], Vec::as_slice)
+    fn parted(&self) -> impl Iterator<Item = &(Kind, Track)> {
+        self.parted
+            .iter()
+            .flat_map(|parted| parted.iter().flatten())
     }
 }
 
