@@ -5,16 +5,14 @@
 
 mod captures;
 
+use captures::reported::{self, check_golden, reports, with_reports};
 use captures::{path, settings, top};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use tapir::run::replay::Replay;
-use tapir::run::reports::Reports;
-use tapir::sensor::Sensor;
-use tapir::sink::Format;
-use tapir::time::Span;
+use std::path::PathBuf;
+use tapir::sensor::Line;
+use tapir::sensor::settings::Settings;
+use tapir::time::Timestamp;
 
 const GOLDEN: [&str; 4] = [
     "alerts.log",
@@ -27,37 +25,19 @@ fn fixture() -> PathBuf {
     top().join("fixtures/webhook-process")
 }
 
-fn reports() -> Reports {
-    let read = Reports::read(&[fixture().join("reports.ndjson")]).unwrap();
-    assert_eq!((read.refused, read.idle), (0, 0));
-    read
+fn with_agents() -> Settings {
+    with_reports(settings("webhook"))
 }
 
 /// Every log of a replay with the reports.
-fn logs(workers: usize, folder: &Path) -> BTreeMap<String, String> {
-    let mut settings = settings("webhook");
-    settings.detect = settings.detect.with_reports(Span::from_secs(60));
-    let replay = Replay {
-        captures: vec![path("webhook")],
-        log_dir: folder.to_owned(),
-        format: Format::Json,
-        workers,
-        filter: None,
-    };
-    replay.run_from(settings, None, reports().reports).unwrap();
-    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
-    entries
-        .map(|entry| {
-            let name = entry.file_name().into_string().unwrap();
-            (name, fs::read_to_string(entry.path()).unwrap())
-        })
-        .collect()
+fn logs(workers: usize) -> BTreeMap<String, String> {
+    let reports = reports(&fixture());
+    reported::logs(path("webhook"), &with_agents(), &reports, workers)
 }
 
 #[test]
 fn alerts_name_the_process_and_say_how_sure_that_is() {
-    let folder = tempfile::tempdir().unwrap();
-    let logs = logs(1, folder.path());
+    let logs = logs(1);
     let alerts: Vec<Value> = logs["alerts.log"]
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
@@ -81,48 +61,21 @@ fn alerts_name_the_process_and_say_how_sure_that_is() {
         assert!(again["confidence"].as_f64() > first["confidence"].as_f64());
         assert!(again["bits"].as_f64() > first["bits"].as_f64());
     }
-    for name in GOLDEN {
-        let golden = fixture().join(name);
-        if std::env::var_os("BLESS").is_some() {
-            fs::write(&golden, &logs[name]).unwrap();
-        }
-        assert_eq!(fs::read_to_string(&golden).unwrap(), logs[name], "{name}");
-    }
+    check_golden(&fixture(), &GOLDEN, &logs);
 }
 
 #[test]
 fn reports_change_no_line_with_the_number_of_workers() {
-    let folder = tempfile::tempdir().unwrap();
-    let one = logs(1, folder.path());
+    let one = logs(1);
     for workers in [2, 4, 8] {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(one, logs(workers, folder.path()), "{workers} workers");
+        assert_eq!(one, logs(workers), "{workers} workers");
     }
 }
 
 /// The lines of a sensor that is saved and restored after every `every`th frame.
-fn lines(every: usize) -> Vec<String> {
-    let mut settings = settings("webhook");
-    settings.detect = settings.detect.with_reports(Span::from_secs(60));
-    let mut sensor = Sensor::new(settings.clone());
-    sensor.handle_reports(reports().reports);
-    let mut lines = Vec::new();
-    let mut drain = |sensor: &mut Sensor| {
-        while let Some((at, line)) = sensor.poll_line() {
-            lines.push(format!("{at:?} {line:?}"));
-        }
-    };
-    for (number, frame) in captures::frames("webhook").iter().enumerate() {
-        sensor.handle_frame(&frame.frame());
-        if (number + 1) % every == 0 {
-            sensor.flush();
-            drain(&mut sensor);
-            sensor = Sensor::restore(settings.clone(), &sensor.save()).unwrap();
-        }
-    }
-    sensor.finish();
-    drain(&mut sensor);
-    lines
+fn lines(every: usize) -> Vec<(Timestamp, Line)> {
+    let (frames, reports) = (captures::frames("webhook"), reports(&fixture()));
+    reported::lines(&with_agents(), &frames, &reports, every)
 }
 
 #[test]

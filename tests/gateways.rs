@@ -5,17 +5,17 @@
 
 mod captures;
 
+use captures::reported::{self, check_golden, reports, with_reports};
 use captures::{path, settings, top};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tapir::intake::Gateways;
-use tapir::run::replay::Replay;
 use tapir::run::reports::Reports;
-use tapir::sensor::Sensor;
-use tapir::sink::Format;
-use tapir::time::Span;
+use tapir::sensor::Line;
+use tapir::sensor::settings::Settings;
+use tapir::time::Timestamp;
 
 const GOLDEN: [&str; 3] = ["alerts.log", "attribution.log", "gateway.log"];
 
@@ -23,31 +23,14 @@ fn fixture() -> PathBuf {
     top().join("fixtures/webhook-gateway")
 }
 
-fn reports() -> Reports {
-    let read = Reports::read(&[fixture().join("reports.ndjson")]).unwrap();
-    assert_eq!((read.refused, read.idle), (0, 0));
-    read
+fn with_agents() -> Settings {
+    with_reports(settings("webhook"))
 }
 
 /// Every log of a replay with the reports.
-fn logs(workers: usize, folder: &Path) -> BTreeMap<String, String> {
-    let mut settings = settings("webhook");
-    settings.detect = settings.detect.with_reports(Span::from_secs(60));
-    let replay = Replay {
-        captures: vec![path("webhook")],
-        log_dir: folder.to_owned(),
-        format: Format::Json,
-        workers,
-        filter: None,
-    };
-    replay.run_from(settings, None, reports().reports).unwrap();
-    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
-    entries
-        .map(|entry| {
-            let name = entry.file_name().into_string().unwrap();
-            (name, fs::read_to_string(entry.path()).unwrap())
-        })
-        .collect()
+fn logs(workers: usize) -> BTreeMap<String, String> {
+    let reports = reports(&fixture());
+    reported::logs(path("webhook"), &with_agents(), &reports, workers)
 }
 
 fn rows(log: &str) -> Vec<Value> {
@@ -57,8 +40,7 @@ fn rows(log: &str) -> Vec<Value> {
 
 #[test]
 fn a_process_behind_a_translation_is_named_and_alerts_say_who_and_through_what() {
-    let folder = tempfile::tempdir().unwrap();
-    let logs = logs(1, folder.path());
+    let logs = logs(1);
     let matched: Vec<Value> = rows(&logs["attribution.log"])
         .into_iter()
         .filter(|row| row["status"] == "matched")
@@ -90,48 +72,21 @@ fn a_process_behind_a_translation_is_named_and_alerts_say_who_and_through_what()
         1,
         "one says that it is a browser"
     );
-    for name in GOLDEN {
-        let golden = fixture().join(name);
-        if std::env::var_os("BLESS").is_some() {
-            fs::write(&golden, &logs[name]).unwrap();
-        }
-        assert_eq!(fs::read_to_string(&golden).unwrap(), logs[name], "{name}");
-    }
+    check_golden(&fixture(), &GOLDEN, &logs);
 }
 
 #[test]
 fn lines_of_gateways_change_no_line_with_the_number_of_workers() {
-    let folder = tempfile::tempdir().unwrap();
-    let one = logs(1, folder.path());
+    let one = logs(1);
     for workers in [2, 4] {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(one, logs(workers, folder.path()), "{workers} workers");
+        assert_eq!(one, logs(workers), "{workers} workers");
     }
 }
 
 /// The lines of a sensor that is saved and restored after every `every`th frame.
-fn lines(every: usize) -> Vec<String> {
-    let mut settings = settings("webhook");
-    settings.detect = settings.detect.with_reports(Span::from_secs(60));
-    let mut sensor = Sensor::new(settings.clone());
-    sensor.handle_reports(reports().reports);
-    let mut lines = Vec::new();
-    let mut drain = |sensor: &mut Sensor| {
-        while let Some((at, line)) = sensor.poll_line() {
-            lines.push(format!("{at:?} {line:?}"));
-        }
-    };
-    for (number, frame) in captures::frames("webhook").iter().enumerate() {
-        sensor.handle_frame(&frame.frame());
-        if (number + 1) % every == 0 {
-            sensor.flush();
-            drain(&mut sensor);
-            sensor = Sensor::restore(settings.clone(), &sensor.save()).unwrap();
-        }
-    }
-    sensor.finish();
-    drain(&mut sensor);
-    lines
+fn lines(every: usize) -> Vec<(Timestamp, Line)> {
+    let (frames, reports) = (captures::frames("webhook"), reports(&fixture()));
+    reported::lines(&with_agents(), &frames, &reports, every)
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod captures;
 
+use captures::reported::{self, lines, with_reports};
 use captures::{Owned, frames, frames_of, settings, top};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -17,10 +18,8 @@ use tapir::endpoint::report::{
     Deed, Direction, FlowActivity, FlowReport, Format, Method, Place, Process, Report, Window,
 };
 use tapir::net::Transport;
-use tapir::run::replay::Replay;
+use tapir::sensor::Line;
 use tapir::sensor::settings::Settings;
-use tapir::sensor::{Line, Sensor};
-use tapir::sink;
 use tapir::time::{Span, Timestamp};
 
 /// Hosts of the recording whose agents say nothing: two with ordinary programs, three besides.
@@ -114,34 +113,20 @@ fn reports(frames: &[Owned]) -> Vec<Report> {
     frames.iter().filter_map(of).collect()
 }
 
-fn with_reports(mut settings: Settings) -> Settings {
-    settings.detect = settings.detect.with_reports(Span::from_secs(60));
-    settings
-}
-
 /// The rows of `attribution.log`.
-fn rows(workers: usize, reports: Vec<Report>) -> Vec<Value> {
-    let folder = tempfile::tempdir().unwrap();
-    let replay = Replay {
-        captures: vec![recording()],
-        log_dir: folder.path().to_owned(),
-        format: sink::Format::Json,
-        workers,
-        filter: None,
-    };
+fn rows(workers: usize, reports: &[Report]) -> Vec<Value> {
     let settings = with_reports(settings("programs"));
-    replay.run_from(settings, None, reports).unwrap();
-    let text = fs::read_to_string(folder.path().join("attribution.log")).unwrap();
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
+    let logs = reported::logs(recording(), &settings, reports, workers);
+    let rows = logs["attribution.log"].lines();
+    rows.map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
 
 #[test]
 fn flows_of_hosts_without_an_agent_get_the_likely_program_at_any_number_of_workers() {
     let (truth, reports) = (truth(), reports(&frames_of(&recording())));
-    let one = rows(1, reports.clone());
-    assert_eq!(one, rows(4, reports));
+    let one = rows(1, &reports);
+    assert_eq!(one, rows(4, &reports));
     let inferred: Vec<&Value> = one
         .iter()
         .filter(|row| row["status"] == "inferred")
@@ -169,27 +154,6 @@ fn flows_of_hosts_without_an_agent_get_the_likely_program_at_any_number_of_worke
     );
 }
 
-/// The lines of a sensor that is saved and restored after every `every`th frame.
-fn lines(settings: &Settings, frames: &[Owned], reports: &[Report], every: usize) -> Vec<Line> {
-    let mut sensor = Sensor::new(settings.clone());
-    sensor.handle_reports(reports.iter().cloned());
-    let mut lines = Vec::new();
-    let mut drain = |sensor: &mut Sensor| {
-        lines.extend(std::iter::from_fn(|| sensor.poll_line()).map(|(_, line)| line));
-    };
-    for (number, frame) in frames.iter().enumerate() {
-        sensor.handle_frame(&frame.frame());
-        if (number + 1) % every == 0 {
-            sensor.flush();
-            drain(&mut sensor);
-            sensor = Sensor::restore(settings.clone(), &sensor.save()).unwrap();
-        }
-    }
-    sensor.finish();
-    drain(&mut sensor);
-    lines
-}
-
 #[test]
 fn a_restart_among_lessons_changes_no_line() {
     let frames = frames_of(&recording());
@@ -212,7 +176,7 @@ fn copied(frame: &Owned, host: u8) -> Option<Owned> {
 /// The alerts on the script's host.
 fn alerts(settings: &Settings, frames: &[Owned], reports: &[Report]) -> Vec<Alert> {
     let lines = lines(settings, frames, reports, usize::MAX).into_iter();
-    let alerts = lines.filter_map(|line| match line {
+    let alerts = lines.filter_map(|(_, line)| match line {
         Line::Alert(alert) => Some(*alert),
         Line::Row(_) => None,
     });

@@ -136,10 +136,10 @@ impl Engine {
             .advance(settings.alerts_a_day_max(), settings.tiers(), at);
         self.notes.extend(moved.map(Note::Budget));
         if let Some(lag) = settings.attribution_lag() {
-            let called = observation.flow.and_then(|flow| self.open.get(&flow.uid));
-            let class = called.map(|called| called.class).unwrap_or_default();
+            let open = &self.open;
+            let class = |uid: &Uid| open.get(uid).map(|called| called.class).unwrap_or_default();
             self.attributing
-                .handle_observation(limits, lag, (observation, class));
+                .handle_observation(limits, lag, observation, class);
             self.watch_passing(limits, lag, observation);
         }
         let Some(flow) = &observation.flow else {

@@ -11,6 +11,8 @@ pub mod files;
 pub mod format;
 pub mod gateways;
 mod join;
+#[cfg(test)]
+mod made;
 mod naming;
 pub mod passage;
 mod processes;

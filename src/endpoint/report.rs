@@ -32,23 +32,6 @@ pub struct Report {
     pub deed: Deed,
 }
 
-#[cfg(test)]
-impl Report {
-    /// That `agent` saw this happen at `at`, and told it at once.
-    pub fn of_event(agent: &str, at: Timestamp, deed: Deed) -> Report {
-        Report {
-            agent: agent.into(),
-            received_at: at,
-            window: Window { from: at, to: at },
-            method: Method::Event,
-            format: Format::Tapir,
-            sequence: None,
-            boot: None,
-            deed,
-        }
-    }
-}
-
 /// Something happened within this, both ends included. An event with whole seconds is a second
 /// wide; what a poll saw is as wide as the time since the poll before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 use super::attribution::Key;
 use super::clock::Clock;
 use super::report::{
-    Deed, Direction, FlowActivity, FlowReport, Inventory, Method, Place, Process, ProcessActivity,
+    Deed, Direction, FlowActivity, FlowReport, Method, Place, Process, ProcessActivity,
     ProcessReport, Report, Window,
 };
 use super::*;
@@ -85,12 +85,7 @@ fn flow_of(report: &mut Report) -> &mut FlowReport {
 
 fn inventory(agent: &str, addrs: &[&str]) -> Report {
     let addrs = addrs.iter().map(|text| addr(text)).collect();
-    let inventory = Inventory {
-        addrs,
-        whole: true,
-        ..Inventory::default()
-    };
-    told(agent, 0, Deed::Inventory(Box::new(inventory)))
+    Report::of_inventory(agent, at(0), addrs)
 }
 
 /// A site after these flows and reports.

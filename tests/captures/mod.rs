@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each test file uses a part.
 
 pub mod fragmenting;
+pub mod reported;
 pub mod tunnels;
 
 use std::fs;

@@ -129,8 +129,8 @@ pub fn judge(case: &Case<'_>) -> Option<Verdict> {
         return None;
     }
     let items = [
-        surprise(case),
-        out_of_window(case),
+        surprise(case, odd.off_schedule),
+        out_of_window(case, odd.off_schedule),
         off_beat(case),
         too_much(case),
         unauthorised(case),
@@ -161,22 +161,17 @@ pub fn judge(case: &Case<'_>) -> Option<Verdict> {
     })
 }
 
-fn surprise(case: &Case<'_>) -> Option<Item> {
+/// Over `occasions` in other hours than were agreed or learnt, this one included.
+fn surprise(case: &Case<'_>, occasions: usize) -> Option<Item> {
     let off = case.moment.is_off_schedule();
     let item = off.then(|| case.moment.hours.surprise(case.object))??;
-    Some(item.times(off_occasions(case)))
+    Some(item.times(occasions))
 }
 
-/// Occasions in other hours than were agreed or learnt, this one included.
-fn off_occasions(case: &Case<'_>) -> usize {
-    case.calls.odd(case.moment.hours.at).off_schedule.max(1)
-}
-
-fn out_of_window(case: &Case<'_>) -> Option<Item> {
+fn out_of_window(case: &Case<'_>, occasions: usize) -> Option<Item> {
     let Approval::OutOfWindow(schedule) = case.moment.approval else {
         return None;
     };
-    let occasions = off_occasions(case);
     case.moment.is_off_schedule().then(|| {
         Item::new("schedule.out_of_window", Group::Agreement, Bits::whole(5))
             .times(occasions)

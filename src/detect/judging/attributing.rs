@@ -83,12 +83,13 @@ fn said_of_both(attribution: &Attribution, passed: Option<&Passed>) -> Box<str> 
 }
 
 impl Attributing {
-    /// Takes an observation of a flow, whose client is of `class`.
+    /// Takes an observation of a flow; `class` tells what its client is.
     pub fn handle_observation(
         &mut self,
         limits: &Limits,
         lag: Span,
-        (observation, class): (&Observation, ClientClass),
+        observation: &Observation,
+        class: impl FnOnce(&Uid) -> ClientClass,
     ) {
         let (at, Some(flow)) = (observation.at, &observation.flow) else {
             return;
@@ -100,7 +101,7 @@ impl Attributing {
         self.join.handle_flow(limits, flow, at);
         if matches!(observation.fact, Fact::Flow(_)) {
             let due = at.max(flow.first_at + lag);
-            let flow = *flow;
+            let (flow, class) = (*flow, class(&flow.uid));
             let max = limits.attributed_flows_max;
             self.waiting
                 .insert(flow.uid, due, Ended { flow, class }, max);

@@ -3,9 +3,7 @@
 use super::super::allow::Who;
 use super::super::inventory::{Approved, Program, Signed, Signer};
 use super::*;
-use crate::endpoint::report::{
-    Deed, FlowActivity, FlowReport, Inventory, Place, Process, Report, Signature, SignatureState,
-};
+use crate::endpoint::report::{Process, Report, Signature, SignatureState};
 
 const HASH: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
 
@@ -14,38 +12,15 @@ fn calls() -> Vec<Call> {
     [usual(24, 0), script(2)].concat()
 }
 
-fn report(at: Timestamp, deed: Deed) -> Report {
-    Report::of_event("db-7", at, deed)
-}
-
 /// That the script's flows are of this process.
 fn told(process: &Process, class: Client) -> Vec<Report> {
     let addrs = vec![local(SERVERS, DATABASE)];
-    let inventory = Inventory {
-        addrs,
-        whole: true,
-        ..Inventory::default()
-    };
     let first = Timestamp::from_parts(START, 0);
-    let mut reports = vec![report(first, Deed::Inventory(Box::new(inventory)))];
+    let mut reports = vec![Report::of_inventory("db-7", first, addrs)];
     let own = |call: &&Call| call.client == class && call.host == DATABASE;
     for call in calls().iter().filter(own) {
         let flow = flow_id(SERVERS, call, outside(call.to));
-        let place = |end: Endpoint| Place {
-            addr: Some(end.addr),
-            port: Some(end.port),
-        };
-        let told = FlowReport {
-            activity: FlowActivity::Open,
-            transport: Some(flow.transport),
-            direction: None,
-            local: place(flow.originator),
-            remote: place(flow.responder),
-            remote_name: None,
-            bytes: None,
-            process: process.clone(),
-        };
-        reports.push(report(flow.first_at, Deed::Flow(Box::new(told))));
+        reports.push(Report::of_flow("db-7", &flow, process.clone()));
     }
     reports
 }

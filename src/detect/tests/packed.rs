@@ -3,8 +3,7 @@
 use super::super::attack::Analytic;
 use super::*;
 use crate::endpoint::report::{
-    Archive, ArchiveBasis, Deed, FileActivity, FileReport, FlowActivity, FlowReport, Inventory,
-    Place, Process, Report,
+    Archive, ArchiveBasis, Deed, FileActivity, FileReport, Process, Report,
 };
 
 const BYTES: u64 = 80_000_000;
@@ -61,14 +60,8 @@ fn file(seconds: i64, path: &str, activity: FileActivity, size: Option<u64>) -> 
 }
 
 fn inventory() -> Report {
-    report(
-        UPLOAD - 3600,
-        Deed::Inventory(Box::new(Inventory {
-            addrs: vec![local(SERVERS, DATABASE)],
-            whole: true,
-            ..Inventory::default()
-        })),
-    )
+    let at = Timestamp::from_parts(START + UPLOAD - 3600, 0);
+    Report::of_inventory("db-7", at, vec![local(SERVERS, DATABASE)])
 }
 
 /// That curl has the upload's flow, told `late` after it began.
@@ -76,21 +69,7 @@ fn flow(observations: &[Observation], late: i64) -> Report {
     let began = Timestamp::from_parts(START + UPLOAD, 0);
     let own = |o: &&Observation| o.at >= began && matches!(o.fact, Fact::Tls(_));
     let flow = observations.iter().find(own).unwrap().flow.unwrap();
-    let place = |end: crate::net::Endpoint| Place {
-        addr: Some(end.addr),
-        port: Some(end.port),
-    };
-    let told = FlowReport {
-        activity: FlowActivity::Open,
-        transport: Some(flow.transport),
-        direction: None,
-        local: place(flow.originator),
-        remote: place(flow.responder),
-        remote_name: None,
-        bytes: None,
-        process: process(502, "/usr/bin/curl"),
-    };
-    let mut report = report(UPLOAD, Deed::Flow(Box::new(told)));
+    let mut report = Report::of_flow("db-7", &flow, process(502, "/usr/bin/curl"));
     report.received_at = report.received_at + Span::from_secs(late);
     report
 }

@@ -4,7 +4,7 @@
 use super::super::judging::CoveredHour;
 use super::super::note::Note;
 use super::*;
-use crate::endpoint::report::{Deed, FlowActivity, FlowReport, Inventory, Place, Process, Report};
+use crate::endpoint::report::{Process, Report};
 
 const LAG: Span = Span::from_secs(60);
 /// Flows are this far apart.
@@ -19,25 +19,12 @@ fn calls(n: i64) -> Vec<Call> {
 /// That the call's flow is of this program, by a clock that is `ahead` seconds off.
 fn told(agent: &str, call: &Call, path: &str, ahead: i64) -> Report {
     let flow = flow_id(SERVERS, call, outside(call.to));
-    let place = |end: Endpoint| Place {
-        addr: Some(end.addr),
-        port: Some(end.port),
+    let process = Process {
+        pid: Some(77),
+        path: Some(path.into()),
+        ..Process::default()
     };
-    let told = FlowReport {
-        activity: FlowActivity::Open,
-        transport: Some(flow.transport),
-        direction: None,
-        local: place(flow.originator),
-        remote: place(flow.responder),
-        remote_name: None,
-        bytes: None,
-        process: Process {
-            pid: Some(77),
-            path: Some(path.into()),
-            ..Process::default()
-        },
-    };
-    let mut report = Report::of_event(agent, flow.first_at, Deed::Flow(Box::new(told)));
+    let mut report = Report::of_flow(agent, &flow, process);
     report.received_at = flow.first_at + Span::from_secs(2);
     let said_at = flow.first_at + Span::from_secs(ahead);
     (report.window.from, report.window.to) = (said_at, said_at);
@@ -45,13 +32,8 @@ fn told(agent: &str, call: &Call, path: &str, ahead: i64) -> Report {
 }
 
 fn inventory(agent: &str, host: u8) -> Report {
-    let inventory = Inventory {
-        addrs: vec![local(SERVERS, host)],
-        whole: true,
-        ..Inventory::default()
-    };
     let at = Timestamp::from_parts(START, 0);
-    Report::of_event(agent, at, Deed::Inventory(Box::new(inventory)))
+    Report::of_inventory(agent, at, vec![local(SERVERS, host)])
 }
 
 /// What an engine tells of agents, moved on as a detector moves it; saved and restored at every
