@@ -26,8 +26,16 @@ pub const SHAPE_BYTES_MAX: usize = 1280;
 /// Payload of one side, within this of what it sent before and without a word of its peer, is one
 /// burst.
 const BURST_IDLE: Span = Span::from_secs(1);
-/// Ages at which an open flow is told, in seconds: 10 min, 30 min, 1, 2, 4, 8, 12 and 24 hours.
-const CHECKPOINTS_S: [i64; 8] = [600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400];
+/// Ages at which an open flow is told, in seconds: 2 and 5 min where it is a large upload; 10 min,
+/// 30 min, 1, 2, 4, 8, 12 and 24 hours.
+const CHECKPOINTS_S: [i64; 10] = [
+    120, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400,
+];
+/// The first of these for every flow.
+const EVERY_S: i64 = 600;
+/// Payload of the originator from which on an upload is large: 16 MiB, of which few are honest. By
+/// design.
+const LARGE_BYTES: u64 = 1 << 24;
 
 /// What a TCP segment says beside its payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +132,12 @@ impl Shape {
     pub fn next_checkpoint(&self, first_at: Timestamp) -> Option<Timestamp> {
         let age_s = CHECKPOINTS_S.get(usize::from(self.checkpoint))?;
         Some(first_at + Span::from_secs(*age_s))
+    }
+
+    /// Whether a flow of this age is told while it is open.
+    pub fn is_told_at(&self, age: Span) -> bool {
+        let [originator, _] = &self.sides;
+        age >= Span::from_secs(EVERY_S) || originator.bytes >= LARGE_BYTES
     }
 
     /// The checkpoint was told.

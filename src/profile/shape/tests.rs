@@ -435,7 +435,19 @@ fn checkpoints_come_at_growing_ages() {
         ages.push((due - at(0)).as_secs_f64() as u32 / 60);
         shape.pass_checkpoint();
     }
-    assert_eq!(ages, [10, 30, 60, 120, 240, 480, 720, 1440]);
+    assert_eq!(ages, [2, 5, 10, 30, 60, 120, 240, 480, 720, 1440]);
+}
+
+#[test]
+fn before_ten_minutes_only_large_uploads_are_told() {
+    let upload = |side: Side, mebibytes: u64| {
+        let mut shape = Shape::default();
+        shape.handle_datagram(at(0), side, mebibytes << 20);
+        [120, 599, 600].map(|age| shape.is_told_at(Span::from_secs(age)))
+    };
+    assert_eq!(upload(Originator, 16), [true, true, true]);
+    assert_eq!(upload(Originator, 15), [false, false, true]);
+    assert_eq!(upload(Responder, 100), [false, false, true]);
 }
 
 fn any_side() -> impl Strategy<Value = Side> {
