@@ -71,6 +71,11 @@ impl Maturity {
         }
     }
 
+    /// The first day with samples, from 1970.
+    pub(super) fn first_day(&self) -> Option<i64> {
+        self.days.first().copied().map(i64::from)
+    }
+
     /// Whether it has seen enough.
     pub fn is_ready(&self) -> bool {
         self.days.len() >= ACTIVE_DAYS_MIN as usize && self.samples >= SAMPLES_MIN

@@ -10,6 +10,7 @@ pub mod age;
 pub mod bounded;
 pub mod conformal;
 pub mod crowd;
+pub mod daily;
 pub mod drift;
 pub mod ech;
 pub mod maturity;

@@ -1,7 +1,7 @@
 //! From hosts that use services with clients to which pairs of both are usual.
 //!
-//! One host alone makes nothing usual: what only one does waits for approval. Read as of the last
-//! closed epoch; bounded by `max` pairs.
+//! One host alone makes nothing usual in its role: what only one does waits for approval. Read as
+//! of the last closed epoch; bounded by `max` pairs.
 
 use super::crowd::{Crowd, Crowds};
 use crate::time::Timestamp;
@@ -45,10 +45,8 @@ impl Pairs {
         at: Timestamp,
         max: usize,
     ) {
-        let of_role = in_role(caller.role, service);
-        for service in [service, &of_role] {
-            self.0.record(service, fingerprint, caller.host, at, max);
-        }
+        let service = in_role(caller.role, service);
+        self.0.record(&service, fingerprint, caller.host, at, max);
     }
 
     /// About how many other hosts of the caller's role use `service` with the client `fingerprint`.
@@ -57,9 +55,13 @@ impl Pairs {
         crowd.map_or(0, |crowd| crowd.others(caller.host))
     }
 
-    /// Whether anybody uses `service` with the client `fingerprint`.
-    pub fn standing(&self, service: &str, fingerprint: &str) -> Standing {
-        match self.0.get(service, fingerprint).map(Crowd::hosts) {
+    /// Whether anybody of `role` uses `service` with the client `fingerprint`.
+    pub fn standing(&self, role: &str, service: &str, fingerprint: &str) -> Standing {
+        match self
+            .0
+            .get(&in_role(role, service), fingerprint)
+            .map(Crowd::hosts)
+        {
             None => Standing::Unknown,
             Some(hosts) if hosts >= USUAL_HOSTS_MIN => Standing::Usual(hosts),
             Some(_) => Standing::Pending,

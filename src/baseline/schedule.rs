@@ -54,8 +54,15 @@ impl Slot {
     }
 }
 
+/// A number for each hour of the week.
+type Slots = [u64; SLOTS as usize];
+
 fn week_of(at: Timestamp) -> i64 {
     (at.hour() + 72).div_euclid(i64::from(SLOTS))
+}
+
+fn week_of_day(day: i64) -> i64 {
+    (day * 24 + 72).div_euclid(i64::from(SLOTS))
 }
 
 /// How much of `count` is left after `weeks`.
@@ -90,7 +97,7 @@ pub struct Surprise {
 }
 
 impl Week {
-    /// Takes an event; whether it counted.
+    /// Takes an event; whether it is the first of its hour.
     pub fn handle_event(&mut self, at: Timestamp) -> bool {
         self.age(at);
         let hour = at.hour();
@@ -101,6 +108,7 @@ impl Week {
             return false;
         }
         self.in_hour += 1;
+        let first = self.in_hour == 1;
         self.maturity.handle_sample(at);
         let slot = Slot::of(at);
         match self.cells.binary_search_by_key(&slot, |cell| cell.0) {
@@ -111,7 +119,7 @@ impl Week {
             }
             Err(index) => self.cells.insert(index, (slot, ONE)),
         }
-        true
+        first
     }
 
     /// Lets the weeks before `at` pass. What is forgotten altogether is learnt anew.
@@ -147,7 +155,8 @@ impl Week {
     ///
     /// p_b = (c_b + α·π_b)/(C + α), with counts c and the peers' distribution π smoothed over
     /// neighbouring hours by [¼, ½, ¼] and α = 4; the surprise is the sum of all p_b' ≤ p_b.
-    /// Without peers π is flat.
+    /// Without peers π is flat. Until two weeks are known the days of one sort (Monday to Friday,
+    /// and the others) stand for each other: the first Friday is no surprise after four days.
     pub fn surprise(&self, slot: Slot, peers: Option<&Rhythm>) -> Baseline<Surprise> {
         let peers = peers.filter(|peers| peers.maturity.is_ready());
         let by_peers = !self.maturity.is_ready();
@@ -155,8 +164,11 @@ impl Week {
             return Baseline::Learning(self.maturity.so_far());
         }
         let own = self.cells.iter().map(|(s, c)| (*s, u64::from(*c)));
-        let own = smoothed(own);
-        let prior = peers.map(|peers| smoothed(peers.cells.iter().map(|(s, c)| (*s, *c))));
+        let own = self.maturity.alike(smoothed(own), self.week);
+        let prior = peers.map(|peers| {
+            let cells = peers.cells.iter().map(|(s, c)| (*s, *c));
+            peers.maturity.alike(smoothed(cells), peers.week)
+        });
         // Smoothing multiplies every sum by four.
         let all = own.iter().sum::<u64>() as f64 / (4.0 * f64::from(ONE));
         let prior_all = prior.map_or(0, |prior| prior.iter().sum::<u64>()) as f64;
@@ -185,7 +197,7 @@ impl Week {
 }
 
 /// Counts by slot after [1, 2, 1] over the circle of the week.
-fn smoothed(cells: impl Iterator<Item = (Slot, u64)>) -> [u64; SLOTS as usize] {
+fn smoothed(cells: impl Iterator<Item = (Slot, u64)>) -> Slots {
     let mut smooth = [0u64; SLOTS as usize];
     for (slot, count) in cells {
         for (hours, weight) in [(-1, 1), (0, 2), (1, 1)] {
@@ -197,6 +209,33 @@ fn smoothed(cells: impl Iterator<Item = (Slot, u64)>) -> [u64; SLOTS as usize] {
     smooth
 }
 
+/// Weeks from which on each day of the week speaks for itself.
+const WEEKS_ALIKE: i64 = 2;
+const WORKING_DAYS: usize = 5;
+
+impl Maturity {
+    /// Counts by slot in `week`, of which the days of one sort stand for each other until two weeks
+    /// are known.
+    fn alike(&self, counts: Slots, week: i64) -> Slots {
+        let first = self.first_day().map_or(week, week_of_day);
+        if week - first >= WEEKS_ALIKE {
+            return counts;
+        }
+        let mut alike = counts;
+        let (working, others) = alike.split_at_mut(24 * WORKING_DAYS);
+        for days in [working, others] {
+            let n = (days.len() / 24) as u64;
+            for hour in 0..24 {
+                let sum: u64 = days.iter().skip(hour).step_by(24).sum();
+                for cell in days.iter_mut().skip(hour).step_by(24) {
+                    *cell = sum / n;
+                }
+            }
+        }
+        alike
+    }
+}
+
 /// When the hosts of a role do one thing: the prior of each of them. Merged in any order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rhythm {
@@ -206,8 +245,8 @@ pub struct Rhythm {
 }
 
 impl Rhythm {
-    /// Takes an event of one of the hosts; only what counted in that host's own [`Week`], so that
-    /// no host is the role.
+    /// Takes an event of one of the hosts; only the first of that host's hour, so that no host is
+    /// the role.
     pub fn handle_event(&mut self, at: Timestamp) {
         self.age(week_of(at));
         self.maturity.handle_sample(at);

@@ -52,6 +52,9 @@ impl Default for ClientClass {
     }
 }
 
+/// Hundredths of an application from which on a browser's stack is other programs' too.
+const SHARED_MIN: u8 = 30;
+
 impl ClientClass {
     /// Nothing is known.
     pub const UNKNOWN: ClientClass = ClientClass::of(0, 0, 0);
@@ -100,6 +103,12 @@ impl ClientClass {
             (_, _, 51..) => Kind::ToolOrLibrary,
             _ => Kind::Unknown,
         }
+    }
+
+    /// Whether it is a browser, and not the stack of a platform (Apple's) that its browser and any
+    /// application share.
+    pub fn is_surely_browser(self) -> bool {
+        self.kind() == Kind::Browser && self.native_app < SHARED_MIN
     }
 
     /// Whether it is more likely of `class` than everything else together.

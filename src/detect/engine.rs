@@ -9,6 +9,8 @@ use super::budget::Budget;
 use super::called::{Called, NAME_BYTES_MAX, NamedBy, name_by_certificate};
 use super::calls::{CallKey, Calls};
 use super::client::Kind;
+use super::clockwork::Regulars;
+use super::evictions::{Crowding, Evictions};
 use super::expectations::Expectations;
 use super::habit::Habit;
 use super::identity;
@@ -55,27 +57,10 @@ pub struct Engine {
     /// When hosts call services, by kind of client.
     pub(super) habits: Admitted<(IpAddr, Arc<str>, Kind), Habit>,
     pub(super) expectations: Expectations,
+    pub(super) regulars: Regulars,
     pub(super) uploads: Uploads,
+    crowding: Crowding,
     pub(super) notes: Vec<Note>,
-}
-
-/// How many entries of each table had to leave for others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(missing_docs)] // The tables' names.
-pub struct Evictions {
-    pub names: u64,
-    pub open: u64,
-    pub hosts: u64,
-    pub usages: u64,
-    pub calls: u64,
-    /// Exchanges of keys that came too seldom to push out another.
-    pub calls_refused: u64,
-    pub uploads: u64,
-    /// Of endpoint agents, their reports, and the flows that wait for one.
-    pub endpoint: u64,
-    pub marks: u64,
-    pub volumes: u64,
-    pub alerts: u64,
 }
 
 /// An observation's moment, its flow, and what it is judged by.
@@ -135,6 +120,10 @@ impl Engine {
             .budget
             .advance(settings.alerts_a_day_max(), settings.tiers(), at);
         self.notes.extend(moved.map(Note::Budget));
+        let mut crowding = std::mem::take(&mut self.crowding);
+        let full = crowding.advance(at, || self.evictions());
+        self.crowding = crowding;
+        self.notes.extend(full.map(Note::Full));
         if let Some(lag) = settings.attribution_lag() {
             let open = &self.open;
             let class = |uid: &Uid| open.get(uid).map(|called| called.class).unwrap_or_default();
@@ -193,7 +182,8 @@ impl Engine {
                 .calls
                 .evicted()
                 .saturating_add(self.habits.evicted())
-                .saturating_add(self.expectations.evicted()),
+                .saturating_add(self.expectations.evicted())
+                .saturating_add(self.regulars.evicted()),
             calls_refused: self.calls.refused().saturating_add(self.habits.refused()),
             uploads: self.uploads.evicted(),
             endpoint: self

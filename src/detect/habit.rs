@@ -1,8 +1,10 @@
 //! From calls of one host to one destination with one client, to when such calls come.
 //!
 //! Judges nothing: whoever judges says which calls were odd and which may be learnt. Holds the
-//! hours of the week, up to 32 occasions and the last [`ODD_MAX`] odd calls: about 1 kB at most.
+//! hours of the week, up to 32 occasions, twenty days' counts and the last [`ODD_MAX`] odd calls:
+//! about 1.2 kB at most.
 
+use crate::baseline::daily::{Clockwork, Daily};
 use crate::baseline::maturity::Baseline;
 use crate::baseline::schedule::{Rhythm, Slot, Surprise, Week};
 use crate::baseline::windows::{OCCASION_GAP, Occasions, Window};
@@ -13,6 +15,8 @@ use std::collections::VecDeque;
 
 /// Odd calls remembered; an alert lists their flows.
 pub const ODD_MAX: usize = 16;
+/// Odd calls of one occasion that are remembered.
+pub const OCCASION_CALLS_MAX: usize = 3;
 /// How far back odd calls are counted: what comes once a week is still found by the second time.
 /// By design.
 pub const ODD_WINDOW: Span = Span::from_secs(15 * 86_400);
@@ -22,6 +26,7 @@ pub const ODD_WINDOW: Span = Span::from_secs(15 * 86_400);
 pub struct Habit {
     week: Week,
     occasions: Occasions,
+    daily: Daily,
     odd: VecDeque<OddCall>,
     last_at: Option<Timestamp>,
 }
@@ -79,7 +84,18 @@ impl Habit {
     /// Learns a call that nobody alerted on; whether the role may learn it too.
     pub fn learn(&mut self, at: Timestamp) -> bool {
         self.occasions.handle_event(at);
+        self.daily.handle_event(at);
         self.week.handle_event(at)
+    }
+
+    /// Whether it is known when the host does this.
+    pub fn is_mature(&self) -> bool {
+        self.week.maturity().is_ready()
+    }
+
+    /// The next day's calls, where they come like clockwork.
+    pub fn clockwork(&self, at: Timestamp) -> Option<Clockwork> {
+        self.daily.clockwork(at)
     }
 
     /// Counts a call, whether it is learnt or not.
@@ -87,8 +103,15 @@ impl Habit {
         self.last_at = self.last_at.max(Some(at));
     }
 
-    /// Counts a call that was odd, by its hour or otherwise.
+    /// Counts a call that was odd, by its hour or otherwise. Of one occasion, and one kind of odd,
+    /// the first [`OCCASION_CALLS_MAX`] are: what polls would push out all that was before.
     pub fn handle_odd(&mut self, at: Timestamp, uid: Uid, off_schedule: bool) {
+        let alike = |call: &&OddCall| call.off_schedule == off_schedule;
+        let mut before = self.odd.iter().rev().filter(alike);
+        let full = before.nth(OCCASION_CALLS_MAX - 1);
+        if full.is_some_and(|first| at - first.at < OCCASION_GAP) {
+            return;
+        }
         if self.odd.len() >= ODD_MAX {
             self.odd.pop_front();
         }
@@ -103,9 +126,10 @@ impl Habit {
     pub fn restart(&mut self) {
         self.week.restart();
         self.occasions.restart();
+        self.daily.restart();
     }
 
-    /// The odd calls up to `at`.
+    /// The odd calls up to `at`. An occasion is an hour from its first call on.
     pub fn odd(&self, at: Timestamp) -> Odd {
         let mut odd = Odd::default();
         let (mut last, mut last_off) = (None, None);
@@ -113,10 +137,12 @@ impl Habit {
             |last: Option<Timestamp>, at| last.is_none_or(|last| at - last >= OCCASION_GAP);
         for call in self.recent_odd(at) {
             odd.calls += 1;
-            odd.occasions += usize::from(is_new(last, call.at));
-            last = Some(call.at);
-            if call.off_schedule {
-                odd.off_schedule += usize::from(is_new(last_off, call.at));
+            if is_new(last, call.at) {
+                odd.occasions += 1;
+                last = Some(call.at);
+            }
+            if call.off_schedule && is_new(last_off, call.at) {
+                odd.off_schedule += 1;
                 last_off = Some(call.at);
             }
         }

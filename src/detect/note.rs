@@ -3,6 +3,8 @@
 
 use super::budget::Moved;
 use super::client::Kind;
+use super::clockwork::Unheard;
+use super::evictions::Evictions;
 use super::evidence::Bits;
 use super::expectations::Missed;
 use super::rfc3339::rfc3339;
@@ -19,6 +21,8 @@ use std::net::IpAddr;
 pub enum Note {
     /// A call that a schedule expects did not come.
     Missed(Missed),
+    /// Calls that come like clockwork did not come.
+    Unheard(Unheard),
     /// What was usual for a host changed and is learnt anew.
     Restarted {
         /// The host.
@@ -41,6 +45,8 @@ pub enum Note {
     },
     /// Low alerts are told from other bits on than the day before.
     Budget(Moved),
+    /// Tables have no room.
+    Full(Evictions),
 }
 
 /// What an agent says cannot be.
@@ -78,12 +84,14 @@ impl Note {
     pub fn name(&self) -> &'static str {
         match self {
             Note::Missed(_) => "Tapir::Scheduled_Call_Missing",
+            Note::Unheard(_) => "Tapir::Usual_Call_Missing",
             Note::Restarted { .. } => "Tapir::Baseline_Restarted",
             Note::Contradiction(_) => "Tapir::Attribution_Conflict",
             Note::Silence(Silence { host: Some(_), .. }) => "Tapir::Agent_Silent",
             Note::Silence(_) => "Tapir::Agent_Heard_Again",
             Note::Clock { .. } => "Tapir::Agent_Clock",
             Note::Budget(_) => "Tapir::Alert_Budget",
+            Note::Full(_) => "Tapir::Tables_Full",
         }
     }
 
@@ -91,11 +99,12 @@ impl Note {
     pub fn host(&self) -> Option<IpAddr> {
         match self {
             Note::Missed(missed) => Some(missed.host),
+            Note::Unheard(unheard) => Some(unheard.caller.0),
             Note::Restarted { host, .. } | Note::Clock { host, .. } => Some(*host),
             Note::Contradiction(Contradiction::Foreign { addr, .. }) => Some(*addr),
             Note::Contradiction(_) => self.flow().map(|flow| flow.originator.addr),
             Note::Silence(silence) => silence.host,
-            Note::Budget(_) => None,
+            Note::Budget(_) | Note::Full(_) => None,
         }
     }
 
@@ -120,6 +129,7 @@ impl Note {
                 rfc3339(missed.at),
                 missed.misses
             ),
+            Note::Unheard(unheard) => unheard.message(),
             Note::Restarted { host, restart } => {
                 let why = match restart.cause {
                     Cause::Kinds { psi } => format!("other sizes, stability index {psi:.2}"),
@@ -132,6 +142,7 @@ impl Note {
             }
             Note::Contradiction(contradiction) => contradiction.message(),
             Note::Silence(silence) => silence_message(silence),
+            Note::Full(all) => all.message(),
             Note::Budget(moved) => format!(
                 "low alerts are told from {:.1} bits on: {:.1} alerts a day came lately, of which \
                  {:.1} have so many; {} a day are accepted",

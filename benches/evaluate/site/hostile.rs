@@ -45,8 +45,9 @@ pub fn run(report: &Report) {
         "# Hostile programs\n\n{HOSTS} simulated hosts at an eighth of the usual rate of flows, \
          {LEARNING_DAYS} days of learning, {DAYS} days with up to {INFECTED} infected hosts, network \
          evidence alone. Found: an alert of the analytic on the host that is about the program's \
-         destination, or of any analytic, or the notice of a call that did not come. With schedules: \
-         the operator has written down the calls that are off schedule or missing, host by host.\n\n"
+         destination, or of any analytic, or the notice on the host of a call that did not come; such \
+         notices on other hosts are benign ones. With schedules: the operator has written down the \
+         calls that are off schedule or missing, host by host.\n\n"
     );
     let head = [
         "scenario",
@@ -67,9 +68,21 @@ fn judge(name: &str, title: &str, options: &Options, more: &str, rows: &mut Vec<
     let others = watched.alerts.iter().filter(|(alert, label)| {
         seconds(alert.at) >= onset && (label.starts_with("benign") || label == "unknown")
     });
-    let rate = others.count() as f64 / f64::from(HOSTS) / DAYS as f64;
-    let rate = format!("{rate:.4}");
-    rows.push(cells(title, "benign alerts a host-day", "", &rate, ""));
+    let programs = &watched.programs;
+    let missing = |host: &str| {
+        let mut of_host = programs.iter().filter(|program| *program.host == *host);
+        of_host.any(|program| program.variant == "missing")
+    };
+    let missed = watched.missed.iter();
+    let missed = missed.filter(|(host, at)| *at >= onset && !missing(host));
+    for (what, count) in [
+        ("alerts", others.count()),
+        ("missing calls", missed.count()),
+    ] {
+        let rate = count as f64 / f64::from(HOSTS) / DAYS as f64;
+        let (what, rate) = (format!("benign {what} a host-day"), format!("{rate:.4}"));
+        rows.push(cells(title, &what, "", &rate, ""));
+    }
 }
 
 /// What the operator of the programs' hosts agreed to, as a configuration says it.

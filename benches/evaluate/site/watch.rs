@@ -8,8 +8,8 @@ use tapir::sensor::settings::Settings;
 use tapir::sensor::{Line, Sensor};
 use tapir::time::Timestamp;
 
-/// The notice of a call that a schedule expects.
-const MISSED: &str = "Tapir::Scheduled_Call_Missing";
+/// The notices of calls that a schedule expects, or that came like clockwork.
+const MISSED: [&str; 2] = ["Tapir::Scheduled_Call_Missing", "Tapir::Usual_Call_Missing"];
 
 /// A scenario as a sensor saw it.
 pub struct Watched {
@@ -78,7 +78,7 @@ pub fn watch(name: &str, options: &Options, settings: Settings) -> Watched {
                     let label = labels.get(&key).copied().unwrap_or("unknown");
                     watched.alerts.push((*alert, label.to_owned()));
                 }
-                Line::Row(Record::Notice(notice)) if *notice.note == *MISSED => {
+                Line::Row(Record::Notice(notice)) if MISSED.contains(&&*notice.note) => {
                     let host = notice.src.map_or(String::new(), |host| host.to_string());
                     watched.missed.push((host, seconds(notice.at)));
                 }

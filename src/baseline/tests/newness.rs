@@ -27,13 +27,13 @@ fn a_destination_is_new_for_a_day_then_for_a_week() {
 fn one_host_alone_makes_no_pair_usual() {
     let mut seen = Pairs::default();
     (0..500).for_each(|n| seen.record(caller(&1u32), ("drive", "go"), at(n * HOUR), 1000));
-    assert_eq!(seen.standing("drive", "go"), Standing::Unknown);
+    assert_eq!(seen.standing("macs", "drive", "go"), Standing::Unknown);
     seen.close_epoch(501, 1000);
-    assert_eq!(seen.standing("drive", "go"), Standing::Pending);
+    assert_eq!(seen.standing("macs", "drive", "go"), Standing::Pending);
     seen.record(caller(&2), ("drive", "go"), at(501 * HOUR), 1000);
-    assert_eq!(seen.standing("drive", "go"), Standing::Pending);
+    assert_eq!(seen.standing("macs", "drive", "go"), Standing::Pending);
     seen.close_epoch(502, 1000);
-    assert_eq!(seen.standing("drive", "go"), Standing::Usual(2));
+    assert_eq!(seen.standing("macs", "drive", "go"), Standing::Usual(2));
     assert_eq!(seen.others(caller(&1), "drive", "go"), 1);
     assert_eq!(seen.others(caller(&9), "drive", "go"), 2);
     let other = Caller {
@@ -41,10 +41,11 @@ fn one_host_alone_makes_no_pair_usual() {
         role: "servers",
     };
     assert_eq!(seen.others(other, "drive", "go"), 0);
-    assert_eq!(seen.standing("drive", "curl"), Standing::Unknown);
+    assert_eq!(seen.standing("servers", "drive", "go"), Standing::Unknown);
+    assert_eq!(seen.standing("macs", "drive", "curl"), Standing::Unknown);
     seen.close_epoch(502 + 30 * 24, 1000);
     assert_eq!(
-        seen.standing("drive", "go"),
+        seen.standing("macs", "drive", "go"),
         Standing::Unknown,
         "forgotten after thirty days"
     );

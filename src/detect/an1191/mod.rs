@@ -5,7 +5,9 @@
 //! what it describes: a client that is most likely a browser is not judged.
 //!
 //! A call is odd where it is out of the hours that were agreed or learnt, or unauthorised: neither
-//! in a schedule nor usual (two hosts or more use the service with this client). Odd calls are
+//! in a schedule nor usual (two hosts or more of the role use the service with this client, and
+//! where it is new to the host a tenth of the role). The platform's own stack is a browser's and
+//! every application's: its calls count while nobody browses anything else. Odd calls are
 //! judged from three calls on two occasions within fifteen days on. **The first occasion raises
 //! nothing.** A host that has just woken may do what it slept through for thirty minutes.
 //!
@@ -22,7 +24,7 @@
 //! | `schedule.out_of_window` | agreement | 5 for each occasion: a schedule has other hours |
 //! | `schedule.off_beat` | agreement | 3: sooner than the schedule's period less its jitter |
 //! | `schedule.too_much` | volume | 4: more upload than the schedule allows |
-//! | `role.unauthorised` | destination rarity | 5 |
+//! | `role.unauthorised` | destination rarity | 5: no second host of the role does it |
 //! | `role.pair_rarity` | destination rarity | −log2((k + 1)/(n + 2)) of service and client |
 //! | `timing.cadence` | timing | G/4 for an unauthorised caller with G of 20 and above |
 //! | `fp.role_rarity` | client fingerprint | −(1 − P(browser)) · log2((k + 1)/(n + 2)) of the JA4 |
@@ -125,7 +127,7 @@ impl Case<'_> {
 pub fn judge(case: &Case<'_>) -> Option<Verdict> {
     let odd = case.calls.odd(case.moment.hours.at);
     let enough = odd.calls >= case.rules.calls_min && odd.occasions >= case.rules.occasions_min;
-    if !enough || !case.moment.is_odd() || case.class.browser() > 0.5 {
+    if !enough || !case.moment.is_odd() || case.class.is_surely_browser() {
         return None;
     }
     let items = [
@@ -215,17 +217,18 @@ fn unauthorised(case: &Case<'_>) -> Option<Item> {
         _ => None,
     };
     let days = u64::from(case.moment.host_days);
-    case.moment.is_unauthorised().then(|| {
+    let alone = case.moment.is_unauthorised() && !case.moment.is_usual();
+    alone.then(|| {
         Item::new(
             "role.unauthorised",
             Group::DestinationRarity,
             Bits::whole(5),
         )
         .observed(json!({"standing": standing, "expired_schedule": expired}))
-        .expected("in a schedule, or done by two hosts at least", days)
+        .expected("in a schedule, or done by two hosts of the role", days)
         .why(match expired {
             Some(id) => format!("schedule {id}, which allowed it, has expired"),
-            None => "no schedule allows it, and no other host does it".into(),
+            None => "no schedule allows it, and no other host of the role does it".into(),
         })
     })
 }

@@ -13,8 +13,10 @@ use crate::time::Span;
 pub struct Moment<'a> {
     /// What the schedules say.
     pub approval: Approval<'a>,
-    /// Whether others use the service with this client.
+    /// Whether others of the role use the service with this client.
     pub standing: Standing,
+    /// Whether the host has long done so, or a tenth of its role does.
+    pub familiar: bool,
     /// Days on which the host was active before: a host that is new cannot be unauthorised.
     pub host_days: u32,
     /// When it came.
@@ -29,12 +31,17 @@ impl<'a> Moment<'a> {
         self.is_unauthorised() || self.is_off_schedule() || self.is_too_much() || self.is_off_beat()
     }
 
-    /// Whether nobody agreed to it and no second host does it. Until the site has learnt, nobody
-    /// can tell.
+    /// Whether nobody agreed to it, and no second host of the role does it, or it is new to the
+    /// host and rare in the role. Until the site has learnt, nobody can tell.
     pub(super) fn is_unauthorised(&self) -> bool {
         let agreed = self.approval.schedule().is_some();
-        let usual = matches!(self.standing, Standing::Usual(_));
+        let usual = self.is_usual() && self.familiar;
         !agreed && !usual && self.host_days >= ACTIVE_DAYS_MIN
+    }
+
+    /// Whether a second host of the role does it.
+    pub(super) fn is_usual(&self) -> bool {
+        matches!(self.standing, Standing::Usual(_))
     }
 
     /// Whether it comes in hours that were neither agreed nor learnt. The hours of a schedule are

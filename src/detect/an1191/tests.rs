@@ -26,6 +26,7 @@ struct Scene {
     calls: Habit,
     schedules: Schedules,
     standing: Standing,
+    familiar: bool,
     host_days: u32,
     others: Others,
     class: ClientClass,
@@ -43,6 +44,7 @@ impl Scene {
             calls,
             schedules: Schedules::default(),
             standing: Standing::Pending,
+            familiar: true,
             host_days: 30,
             others: Others {
                 members: 60,
@@ -69,6 +71,7 @@ impl Scene {
             },
             approval: self.schedules.approval(&call),
             standing: self.standing,
+            familiar: self.familiar,
             host_days: self.host_days,
             upload_bytes: self.upload_bytes,
         }
@@ -173,6 +176,24 @@ fn one_host_alone_is_unauthorised_and_two_are_not() {
             "{standing:?} {host_days}"
         );
     }
+}
+
+#[test]
+fn what_is_new_to_a_host_and_rare_in_its_role_is_unauthorised_until_it_is_known() {
+    let mut scene = Scene::new(Habit::default());
+    (scene.standing, scene.familiar) = (Standing::Usual(3), false);
+    scene.others.same_client = 3;
+    scene.cadence = timer(60);
+    let found = (0..4)
+        .filter_map(|n| scene.call(NIGHT + n * 2 * HOUR))
+        .next();
+    let found = found.expect("a timer that is new and rare");
+    assert_eq!(
+        ids(&found),
+        ["fp.role_rarity", "role.pair_rarity", "timing.cadence"]
+    );
+    scene.familiar = true;
+    assert!(!scene.moment(NIGHT).is_odd());
 }
 
 #[test]
@@ -315,6 +336,14 @@ fn a_browser_is_not_judged() {
     let clients = crate::detect::client::Clients::shipped();
     scene.class = clients.classify(None, Some(&hello), &[b"h2"]);
     assert!((0..6).all(|n| scene.call(NIGHT + n * 2 * HOUR).is_none()));
+    // What Safari has in common with every application of its platform.
+    let hello = crate::observe::HelloTraits {
+        application_settings: false,
+        ..hello
+    };
+    scene.class = clients.classify(None, Some(&hello), &[b"h2"]);
+    assert!(!scene.class.is_surely_browser() && scene.class.browser() > 0.5);
+    assert!((0..6).any(|n| scene.call(NIGHT + n * 2 * HOUR).is_some()));
 }
 
 #[test]
@@ -393,6 +422,15 @@ fn a_timer_counts_only_where_nobody_agreed_to_the_calls() {
         let found = found.as_ref().map(ids).unwrap_or_default();
         assert_eq!(found.contains(&"timing.cadence"), counts, "{found:?}");
     }
+}
+
+#[test]
+fn what_polls_has_an_occasion_every_hour_and_pushes_out_no_others() {
+    let mut calls = Habit::default();
+    (0..360).for_each(|n| calls.handle_odd(at(n * 60), Uid::from_words(1, n as u64), n >= 240));
+    let odd = calls.odd(at(6 * 3600));
+    // Sixteen calls, three of each hour.
+    assert_eq!((odd.calls, odd.occasions, odd.off_schedule), (16, 6, 2));
 }
 
 #[test]

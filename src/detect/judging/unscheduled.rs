@@ -10,10 +10,19 @@ use crate::detect::engine::{Engine, Now};
 use crate::detect::hours::Hours;
 use crate::detect::note::Note;
 use crate::detect::presence::Presence;
+use crate::detect::rarity::Others;
 use crate::detect::schedules::Approval;
 use crate::detect::settings::Settings;
 use crate::limits::Limits;
 use crate::time::Timestamp;
+
+/// One of so many of a role's members is enough for what is new to a host to be nothing odd. By
+/// design.
+const COMMON: u64 = 10;
+
+fn is_common(others: &Others) -> bool {
+    others.same_client.saturating_mul(COMMON) >= others.members
+}
 
 impl Engine {
     /// Judges and learns a call that began at `at`. Asked are calls of the catalogue's services and
@@ -26,7 +35,7 @@ impl Engine {
         upload_bytes: u64,
     ) -> Option<Alert> {
         let kind = called.class.kind();
-        if kind == Kind::Browser {
+        if called.class.is_surely_browser() {
             return None;
         }
         let (host, member, used) = (now.host(), now.member(), called.used());
@@ -45,19 +54,22 @@ impl Engine {
         let key = (host, called.object.clone(), kind);
         let habit = self.habits.touch(seed, &key, at, max, Default::default)?;
         let presence = self.presences.get(&host);
+        let (site, calls) = (&self.site, &self.calls);
         let moment = Moment {
-            hours: Hours::of(at, habit, presence, self.site.rhythm(role, object)),
+            hours: Hours::of(at, habit, presence, site.rhythm(role, object)),
             approval,
-            standing: self.site.pairs().standing(object, used.client()),
-            host_days: self.site.days_before(host),
+            standing: site.pairs().standing(role, object, used.client()),
+            familiar: habit.is_mature() || is_common(&site.others(member, used)),
+            host_days: site.days_before(host),
             upload_bytes,
         };
         let scene = now.scene(called);
-        let odd = moment.is_odd();
+        let browsing = |presence: &Presence| !presence.is_idle_beside(at, object);
+        let browses = kind == Kind::Browser && presence.is_some_and(browsing);
+        let odd = !browses && moment.is_odd();
         if odd {
             habit.handle_odd(at, now.flow.uid, moment.is_off_schedule());
         }
-        let (site, calls) = (&self.site, &self.calls);
         let judge = || {
             let case = Case {
                 rules: &rules.an1191,
@@ -79,13 +91,15 @@ impl Engine {
         habit.handle_call(at);
         let alert_key = now.key(Analytic::An1191, called);
         if finding.is_none() && !self.alerts.is_raised(&alert_key) {
-            let counted = habit.learn(at);
+            // What is odd may become the host's habit, and teaches its role nothing.
+            let counted = habit.learn(at) && !odd;
             self.site.learn_habit(now.limits, member, used, at, counted);
         }
+        self.regulars.handle_call(&key, habit.clockwork(at), max);
         self.raise(now, &scene, alert_key, finding?)
     }
 
-    /// Calls that a schedule expects and that did not come.
+    /// Calls that a schedule expects, or that come like clockwork, and that did not come.
     pub(in crate::detect) fn note_missed(
         &mut self,
         settings: &Settings,
@@ -98,6 +112,9 @@ impl Engine {
         let max = limits.calls_max;
         while let Some(missed) = self.expectations.pop_due(schedules, awake, at, max) {
             self.notes.push(Note::Missed(missed));
+        }
+        while let Some(unheard) = self.regulars.pop_due(awake, at, max) {
+            self.notes.push(Note::Unheard(unheard));
         }
     }
 }
