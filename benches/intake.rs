@@ -6,7 +6,7 @@
 
 use hdrhistogram::Histogram;
 use serde_json::Value;
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -270,8 +270,8 @@ async fn post(
 }
 
 /// Agent and number of every line in the journal.
-fn journaled(journal: &Path) -> HashSet<(usize, u64)> {
-    let mut found = HashSet::new();
+fn journaled(journal: &Path) -> BTreeSet<(usize, u64)> {
+    let mut found = BTreeSet::new();
     for file in fs::read_dir(journal).unwrap() {
         let text = fs::read_to_string(file.unwrap().path()).unwrap();
         for line in text.lines() {

@@ -7,8 +7,8 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// What is handed to the connection at a time.
-const PIECE_BYTES: usize = 64 << 10;
+/// What is handed to the connection at a time; an answer of no more needs no room of its own.
+pub(super) const SHORT_BYTES: usize = 64 << 10;
 
 struct Answer {
     rest: Bytes,
@@ -31,7 +31,7 @@ impl hyper::body::Body for Answer {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let len = self.rest.len().min(PIECE_BYTES);
+        let len = self.rest.len().min(SHORT_BYTES);
         let piece = self.rest.split_to(len);
         Poll::Ready((len > 0).then(|| Ok(Frame::data(piece))))
     }
