@@ -466,6 +466,40 @@ fn what_was_acknowledged_outlives_the_sensor() {
 }
 
 #[test]
+fn a_batch_that_comes_again_after_a_restart_counts_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    // A relay's name is in no line of the journal but that of the batch.
+    let pem = enrol(dir, "collector", Kind::Relay);
+    let start = |from| Intake::start(&settings(dir), Vec::new(), from).unwrap();
+    let deliver = |intake: &Intake, id: &str, ports: [u16; 2]| {
+        let client = Client::new(intake, dir, Some(&pem));
+        let body = ports.map(line).join("\n") + "\n{}";
+        let id = [("X-Batch-Id", id)];
+        let answer = client.send("POST", "/v1/events", &id, body.as_bytes());
+        let Answer { status, body, .. } = answer.unwrap();
+        assert_eq!(status, 200);
+        (body["accepted"].as_u64().unwrap(), body["again"] == true)
+    };
+    let intake = start(None);
+    assert_eq!(deliver(&intake, "a \"b\"", [1, 2]), (2, false));
+    assert_eq!(deliver(&intake, "c", [3, 4]), (2, false));
+    intake.stop();
+    // The crash came before the last line of the last batch was on the disk.
+    let journal = dir.join("journal/reports-00000000000000000000.ndjson");
+    let text = fs::read_to_string(&journal).unwrap();
+    fs::write(&journal, &text[..text.len() - 20]).unwrap();
+
+    let intake = start(Some(4));
+    assert_eq!(deliver(&intake, "a \"b\"", [1, 2]), (2, true));
+    assert_eq!(deliver(&intake, "c", [3, 4]), (2, false));
+    assert_eq!(deliver(&intake, "c", [3, 4]), (2, true));
+    let named = |port| ("who-the-line-says".to_owned(), port);
+    assert_eq!(arrived(&intake, 2), [named(3), named(4)]);
+    intake.stop();
+}
+
+#[test]
 fn files_are_followed_however_they_are_rotated() {
     let folder = tempfile::tempdir().unwrap();
     let (dir, file) = (

@@ -5,6 +5,7 @@
 //! until the reader has caught up with the writer. Holds [`TOGETHER`] reports.
 
 use super::journal::{Arrived, Journaled, moment, received_at, segment_name, segments};
+use super::room::Held;
 use crate::endpoint::report::Report;
 use crate::time::{Span, Timestamp};
 use crossbeam_channel::Sender;
@@ -49,14 +50,18 @@ impl Handing {
 
     /// What was written up to the line before `next`; the reader hands it over where it has not
     /// caught up. Waits until the sensor has room; it may be gone.
-    pub fn hand_over(&self, reports: Vec<Report>, next: u64) {
+    pub fn hand_over(&self, reports: Vec<Report>, held: Option<Held>, next: u64) {
         let sensor = {
             let mut turn = self.turn();
             turn.next = next;
             turn.sensor.clone().filter(|_| turn.is_caught_up)
         };
         if let Some(sensor) = sensor.filter(|_| !reports.is_empty()) {
-            let _ = sensor.send(Arrived { reports, next });
+            let _ = sensor.send(Arrived {
+                reports,
+                next,
+                _held: held,
+            });
         }
     }
 
@@ -70,8 +75,12 @@ impl Handing {
     /// Whether the sensor is gone.
     fn send(&self, reports: Vec<Report>, next: u64) -> bool {
         let sensor = self.turn().sensor.clone();
-        reports.is_empty()
-            || sensor.is_some_and(|sensor| sensor.send(Arrived { reports, next }).is_ok())
+        let arrived = Arrived {
+            reports,
+            next,
+            _held: None,
+        };
+        arrived.reports.is_empty() || sensor.is_some_and(|sensor| sensor.send(arrived).is_ok())
     }
 }
 

@@ -1,26 +1,23 @@
-//! From a request's body to its lines, within bounds of bytes, time and inflation.
+//! From a request's body to its bytes, within bounds of length, time and inflation.
 //!
-//! A body is read only when there is room for it among all that are read at the time, so that many
-//! slow senders cannot fill the memory. Nothing is inflated beyond its bound.
+//! A body is read only where there is [room](super::room) for it, and inflated only where there is
+//! room for all that it may become. Nothing is inflated beyond its bound.
 
-use super::settings::Settings;
-use crate::endpoint::format::LINE_BYTES_MAX;
-use axum::body::Body;
+use super::desk::Desk;
+use super::lines::Lines;
+use super::room::{Held, Sender};
+use axum::body::{Body, HttpBody};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use axum::http::{HeaderMap, Request, StatusCode};
 use flate2::read::MultiGzDecoder;
-use std::io::{BufRead, BufReader, Read};
-use std::time::Duration;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use std::future::poll_fn;
+use std::io::Read;
+use std::pin::Pin;
 
-/// Bytes of bodies that are read at a time, in KiB.
-const READ_KIB_MAX: usize = 64 << 10;
-/// A body takes no longer.
-const READ_TIMEOUT: Duration = Duration::from_secs(30);
 /// How many times its length a body may inflate to. JSON lines of one agent reach 30.
 const RATIO_MAX: usize = 100;
-/// Lines of a request.
-pub(super) const LINES_MAX: usize = 100_000;
+/// A body may inflate to so much, however short it is.
+const INFLATED_BYTES_MIN: usize = 4096;
 
 /// A request that cannot be taken: what to answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,63 +33,114 @@ impl Unreadable {
     }
 }
 
-/// Room for bodies.
-#[derive(Debug)]
-pub(super) struct Room(Semaphore);
-
-impl Room {
-    pub fn new() -> Room {
-        Room(Semaphore::new(READ_KIB_MAX))
-    }
-
-    /// The body of `request`, inflated; the room it takes is kept until the guard goes.
-    pub async fn read(
+impl Desk {
+    /// The body of `request`, inflated, and the room it takes.
+    pub async fn body(
         &self,
-        settings: &Settings,
+        sender: &Sender,
         request: Request<Body>,
-    ) -> Result<(Vec<u8>, SemaphorePermit<'_>), Unreadable> {
-        let max = settings.body_bytes_max;
-        let too_long = || {
-            let reason = format!("a body has at most {max} bytes: send smaller batches");
-            Unreadable::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
-        };
+    ) -> Result<(Vec<u8>, Held), Unreadable> {
         let (parts, body) = request.into_parts();
+        let max = self.settings.body_bytes_max;
         let length = number(&parts.headers, CONTENT_LENGTH.as_str());
         if length.is_some_and(|length| length > max) {
-            return Err(too_long());
+            return Err(too_long(max));
         }
-        let kib = length.unwrap_or(max).div_ceil(1024).max(1);
-        let kib = u32::try_from(kib.min(READ_KIB_MAX)).unwrap_or(u32::MAX);
         let read = async {
-            let room = self.0.acquire_many(kib).await.ok();
-            (axum::body::to_bytes(body, max).await, room)
+            let coming = self.room.coming(sender, length.unwrap_or(max)).await;
+            let bytes = gather(body, length.unwrap_or_default(), max).await?;
+            // An answer before the body is read breaks the pipe of a client that still sends.
+            let is_gzip = is_gzip(&parts.headers)?;
+            let open = match is_gzip {
+                true => self.inflated_max(&bytes),
+                false => bytes.len(),
+            };
+            let open = self.room.open(sender, open).await;
+            Ok((bytes, is_gzip, coming.zip(open)))
         };
-        let Ok((bytes, Some(room))) = tokio::time::timeout(READ_TIMEOUT, read).await else {
-            let reason = format!("the body did not come within {} s", READ_TIMEOUT.as_secs());
+        let time = self.settings.body_time_max;
+        let Ok(read) = tokio::time::timeout(time, read).await else {
+            let s = time.as_secs_f64();
+            let reason = format!("the body, or room for it, did not come within {s} s");
             return Err(Unreadable::new(StatusCode::REQUEST_TIMEOUT, reason));
         };
-        let bytes = bytes.map_err(|_| too_long())?;
-        let encoding = parts.headers.get(CONTENT_ENCODING);
-        let encoding = encoding.map_or("", |value| value.to_str().unwrap_or("?"));
-        let inflated = match encoding.trim().to_ascii_lowercase().as_str() {
-            "" | "identity" => bytes.into(),
-            "gzip" | "x-gzip" => inflate(&bytes, settings.inflated_bytes_max)?,
-            other => {
-                let reason = format!("{other:.40} is not read: send gzip or nothing");
-                return Err(Unreadable::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason));
-            }
+        let (bytes, is_gzip, room) = read?;
+        let Some((coming, mut open)) = room else {
+            let reason = "the sensor stops";
+            return Err(Unreadable::new(StatusCode::SERVICE_UNAVAILABLE, reason));
         };
-        Ok((inflated, room))
+        let inflated = match is_gzip {
+            true => self.inflate(bytes).await?,
+            false => bytes,
+        };
+        drop(coming);
+        open.shrink(inflated.len());
+        Ok((inflated, open))
     }
 
-    /// The lines of `request`, as [`Room::read`] has its body.
+    /// The lines of `request`, as [`Desk::body`] has it.
     pub async fn lines(
         &self,
-        settings: &Settings,
+        sender: &Sender,
         request: Request<Body>,
-    ) -> Result<(Vec<Vec<u8>>, SemaphorePermit<'_>), Unreadable> {
-        let (body, room) = self.read(settings, request).await?;
-        Ok((lines(&body)?, room))
+    ) -> Result<Lines, Unreadable> {
+        let (body, held) = self.body(sender, request).await?;
+        Lines::of(body, held)
+    }
+
+    fn inflated_max(&self, bytes: &[u8]) -> usize {
+        let max = bytes.len().saturating_mul(RATIO_MAX);
+        max.max(INFLATED_BYTES_MIN)
+            .min(self.settings.inflated_bytes_max)
+    }
+
+    /// Inflates on a thread that may be busy for long.
+    async fn inflate(&self, bytes: Vec<u8>) -> Result<Vec<u8>, Unreadable> {
+        let max = self.inflated_max(&bytes);
+        let _reading = self.readers.acquire().await;
+        let inflated = tokio::task::spawn_blocking(move || inflate(&bytes, max)).await;
+        inflated.unwrap_or_else(|_| {
+            let reason = "the body cannot be inflated";
+            Err(Unreadable::new(StatusCode::BAD_REQUEST, reason))
+        })
+    }
+}
+
+/// All that comes of a body that says it has `length` bytes.
+async fn gather(mut body: Body, length: usize, max: usize) -> Result<Vec<u8>, Unreadable> {
+    let mut bytes = Vec::with_capacity(length);
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|error| {
+            let reason = format!("the body broke off ({error}): send it again");
+            Unreadable::new(StatusCode::BAD_REQUEST, reason)
+        })?;
+        let Some(data) = frame.data_ref() else {
+            continue;
+        };
+        if bytes.len() + data.len() > max {
+            return Err(too_long(max));
+        }
+        bytes.extend_from_slice(data);
+    }
+    Ok(bytes)
+}
+
+fn too_long(max: usize) -> Unreadable {
+    let reason = format!("a body has at most {max} bytes: send smaller batches");
+    Unreadable::new(StatusCode::PAYLOAD_TOO_LARGE, reason)
+}
+
+/// Whether the body is packed, in the one way that is read.
+fn is_gzip(headers: &HeaderMap) -> Result<bool, Unreadable> {
+    let encoding = headers.get(CONTENT_ENCODING);
+    let encoding = encoding.map_or("", |value| value.to_str().unwrap_or("?"));
+    match encoding.trim().to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(false),
+        "gzip" | "x-gzip" => Ok(true),
+        other => {
+            let reason = format!("{other:.40} is not read: send gzip or nothing");
+            Err(Unreadable::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason))
+        }
     }
 }
 
@@ -100,10 +148,7 @@ fn number(headers: &HeaderMap, name: &str) -> Option<usize> {
     headers.get(name)?.to_str().ok()?.parse().ok()
 }
 
-fn inflate(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, Unreadable> {
-    let max = bytes_max
-        .min(bytes.len().saturating_mul(RATIO_MAX))
-        .max(4096);
+fn inflate(bytes: &[u8], max: usize) -> Result<Vec<u8>, Unreadable> {
     let mut inflated = Vec::new();
     let mut input = MultiGzDecoder::new(bytes).take(max as u64 + 1);
     let read = input.read_to_end(&mut inflated);
@@ -116,39 +161,4 @@ fn inflate(bytes: &[u8], bytes_max: usize) -> Result<Vec<u8>, Unreadable> {
         return Err(Unreadable::new(StatusCode::PAYLOAD_TOO_LARGE, reason));
     }
     Ok(inflated)
-}
-
-/// The lines of a body: of NDJSON, or the members of one JSON list, as some shippers send. One that
-/// is longer than any event stays in its place, cut after the bound, to be refused there.
-fn lines(body: &[u8]) -> Result<Vec<Vec<u8>>, Unreadable> {
-    let body = body.trim_ascii();
-    if body.first() == Some(&b'[') {
-        let members = serde_json::from_slice::<Vec<&serde_json::value::RawValue>>(body);
-        let members = members.map_err(|error| {
-            let reason = format!("the body is no JSON list ({error}): send one object on a line");
-            Unreadable::new(StatusCode::BAD_REQUEST, reason)
-        })?;
-        let members = members.into_iter().take(LINES_MAX + 1);
-        return bounded(members.map(|member| cut(member.get().as_bytes())).collect());
-    }
-    let mut lines = Vec::new();
-    let mut input = BufReader::new(body);
-    let mut line = Vec::new();
-    while lines.len() <= LINES_MAX && input.read_until(b'\n', &mut line).unwrap_or(0) > 0 {
-        lines.push(cut(line.trim_ascii()));
-        line.clear();
-    }
-    bounded(lines)
-}
-
-fn bounded(lines: Vec<Vec<u8>>) -> Result<Vec<Vec<u8>>, Unreadable> {
-    if lines.len() <= LINES_MAX {
-        return Ok(lines);
-    }
-    let reason = format!("a request has at most {LINES_MAX} lines: send smaller batches");
-    Err(Unreadable::new(StatusCode::PAYLOAD_TOO_LARGE, reason))
-}
-
-fn cut(line: &[u8]) -> Vec<u8> {
-    line[..line.len().min(LINE_BYTES_MAX + 1)].to_vec()
 }

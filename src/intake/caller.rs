@@ -1,6 +1,7 @@
 //! From a connection and a request's headers to who speaks.
 
 use super::agents::{Agents, Kind};
+use super::room::{Room, Sender};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use base64::Engine as _;
@@ -14,6 +15,24 @@ pub(super) struct Peer {
     pub addr: IpAddr,
     /// Name and serial number in the certificate that TLS has checked.
     pub certificate: Option<Arc<(String, String)>>,
+    /// What it may take of the listener's room.
+    pub sender: Arc<Sender>,
+}
+
+impl Peer {
+    /// Who is at `addr`, with a certificate that says this.
+    pub fn new(addr: IpAddr, certificate: Option<(String, String)>, room: &Room) -> Peer {
+        let addr = addr.to_canonical();
+        let sender = match &certificate {
+            Some((name, _)) => room.sender(&format!("agent {name}")),
+            None => room.sender(&format!("address {addr}")),
+        };
+        Peer {
+            addr,
+            certificate: certificate.map(Arc::new),
+            sender,
+        }
+    }
 }
 
 /// Who speaks.

@@ -5,10 +5,11 @@
 
 use super::accounts::{Accounts, Seen};
 use super::agents::Agents;
-use super::body::Room;
+use super::batches::{self, Named};
 use super::caller::{Caller, Peer, identify};
-use super::gateways::Gateways;
-use super::journal::{Batch, Journal, Journaled, Unjournaled, moment, received_at};
+use super::journal::{Batch, Journal, Journaled, Unjournaled, moment, received_at, segments};
+use super::lines::Lines;
+use super::room::Room;
 use super::settings::Settings;
 use crate::endpoint::format::{Source, read_line_or_of};
 use crate::endpoint::report::Report;
@@ -19,9 +20,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Instant;
 use tokio::sync::Semaphore;
 
-/// A report may be so much older than its receipt: agents that were away send what they kept.
-const LATE_MAX: Span = Span::from_secs(86_400);
-/// And so much younger: clocks of hosts run ahead.
+/// A report may be so much younger than its receipt: clocks of hosts run ahead.
 const EARLY_MAX: Span = Span::from_secs(900);
 
 /// What became of lines.
@@ -72,30 +71,40 @@ impl From<Unjournaled> for NotTaken {
 /// The desk.
 #[derive(Debug)]
 pub(super) struct Desk {
-    pub settings: Settings,
+    pub settings: Arc<Settings>,
     pub room: Room,
     agents: RwLock<Agents>,
     accounts: Mutex<Accounts>,
     journal: Journal,
-    readers: Semaphore,
+    /// Who inflates or reads lines.
+    pub readers: Semaphore,
 }
 
 impl Desk {
     pub fn open(settings: &Settings, journal: Journal) -> anyhow::Result<Desk> {
-        let accounts = Accounts::new(
+        let mut accounts = Accounts::new(
             Instant::now(),
             settings.agent_lines_per_s,
             settings.lines_per_s,
             Seen::read(&settings.dir)?,
         );
+        let journaled = settings.dir.join("journal");
+        for Named { from, id, lines } in batches::known(&journaled, &segments(&journaled)?)? {
+            // What said nothing or was refused is not in the journal.
+            let taken = Taken {
+                accepted: lines,
+                ..Taken::default()
+            };
+            accounts.keep_batch(&from, &id, taken);
+        }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Desk {
-            room: Room::new(),
+            room: Room::new(settings.agent_connections_max),
             agents: RwLock::new(Agents::open(&settings.dir)?),
             accounts: Mutex::new(accounts),
             journal,
             readers: Semaphore::new(cores),
-            settings: settings.clone(),
+            settings: Arc::new(settings.clone()),
         })
     }
 
@@ -119,19 +128,32 @@ impl Desk {
         self.agents(|agents| identify(agents, peer, headers))
     }
 
-    /// Takes lines: reads each, journals those that say something, and only then says what became
-    /// of them.
-    pub async fn take(&self, caller: &Caller, lines: Vec<Vec<u8>>) -> Result<Taken, NotTaken> {
+    /// Takes lines, which the agent may call `id`: reads each, journals those that say something,
+    /// and only then says what became of them.
+    pub async fn take(
+        &self,
+        caller: &Caller,
+        lines: Lines,
+        id: Option<&str>,
+    ) -> Result<Taken, NotTaken> {
         let now = Instant::now();
         if !self.accounts(|accounts| accounts.admit(&caller.name, lines.len(), now)) {
             return Err(NotTaken::TooFast);
         }
         let reading = self.readers.acquire().await;
-        let (caller_of, gateways) = (caller.clone(), self.settings.gateways.clone());
-        let read = tokio::task::spawn_blocking(move || read(&caller_of, &gateways, &lines)).await;
+        let (from, settings) = (caller.clone(), self.settings.clone());
+        let read = tokio::task::spawn_blocking(move || read(&from, &settings, lines)).await;
         drop(reading);
-        let (taken, batch) = read.map_err(|_| NotTaken::Failed)?;
+        let (taken, mut batch) = read.map_err(|_| NotTaken::Failed)?;
         if batch.lines_n > 0 {
+            if let Some(id) = id {
+                let named = Named {
+                    from: Cow::Borrowed(&caller.name),
+                    id: Cow::Borrowed(id),
+                    lines: batch.lines_n,
+                };
+                batches::name(&mut batch.lines, &named);
+            }
             self.journal.commit(batch).await?;
         }
         let at = received_at() as u64;
@@ -141,6 +163,7 @@ impl Desk {
 
     /// What is due from time to time: the list as others changed it, and what was counted for them.
     pub fn tidy(&self) {
+        self.room.tidy();
         let is_changed = self.change_agents(Agents::refresh);
         let counted = self.accounts(Accounts::changed);
         let written = counted.map_or(Ok(()), |seen| seen.write(&self.settings.dir));
@@ -151,20 +174,22 @@ impl Desk {
 }
 
 /// What the lines say.
-pub(super) fn read(caller: &Caller, gateways: &Gateways, lines: &[Vec<u8>]) -> (Taken, Batch) {
+pub(super) fn read(caller: &Caller, settings: &Settings, mut lines: Lines) -> (Taken, Batch) {
     let received = received_at();
     let mut taken = Taken::default();
     let mut batch = Batch {
         lines: Vec::new(),
         lines_n: 0,
         reports: Vec::new(),
+        held: lines.held.take(),
     };
     for (place, line) in lines.iter().enumerate() {
-        match read_one(caller, gateways, received, line) {
+        match read_one(caller, settings, received, line) {
             Ok((reports, _)) if reports.is_empty() => taken.idle += 1,
             Ok((mut reports, agent)) => {
                 let line = Cow::Borrowed(std::str::from_utf8(line).unwrap_or_default());
                 let journaled = Journaled {
+                    batch: None,
                     received_at: received,
                     agent: agent.map(Cow::Borrowed),
                     line,
@@ -186,7 +211,7 @@ pub(super) fn read(caller: &Caller, gateways: &Gateways, lines: &[Vec<u8>]) -> (
 /// The reports of one line, and who was taken for the agent before any name in it.
 fn read_one<'a>(
     caller: &'a Caller,
-    gateways: &Gateways,
+    settings: &Settings,
     received: f64,
     line: &[u8],
 ) -> Result<(Vec<Report>, Option<&'a str>), String> {
@@ -198,16 +223,17 @@ fn read_one<'a>(
     // A relay that names nobody speaks for itself.
     let read = read_line_or_of(line, &Source { agent, received_at }, &caller.name);
     let (reports, agent) = read.map_err(|refused| refused.to_string())?;
-    gateways.check_from(caller, &reports)?;
+    settings.gateways.check_from(caller, &reports)?;
+    let late_max = i64::try_from(settings.late_max.as_nanos()).unwrap_or(i64::MAX);
     let (earliest, latest) = (
-        Timestamp::from_nanos(received_at.as_nanos() - LATE_MAX.as_nanos()),
+        Timestamp::from_nanos(received_at.as_nanos().saturating_sub(late_max)),
         received_at + EARLY_MAX,
     );
     for report in &reports {
         if report.window.to < earliest {
             return Err(format!(
                 "is older than {} h: set the host's clock, or replay it with --reports",
-                LATE_MAX.as_secs_f64() / 3600.0
+                settings.late_max.as_secs_f64() / 3600.0
             ));
         }
         if report.window.to > latest {

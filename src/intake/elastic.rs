@@ -4,10 +4,12 @@
 //! `_id`), 400 refused for good, 429 to be sent again; the clients retry or drop each item by that.
 //! Everything else that a client asks first is answered with what keeps it going. Keeps no index.
 
-use super::body::{LINES_MAX, Unreadable};
+use super::answer;
+use super::body::Unreadable;
 use super::caller::Peer;
 use super::desk::Shared;
 use super::events;
+use super::lines::{LINES_MAX, Lines};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -36,7 +38,7 @@ pub(super) async fn root(headers: HeaderMap) -> Response {
         },
         "tagline": "You Know, for Search",
     });
-    respond(&headers, StatusCode::OK, body)
+    respond(&headers, StatusCode::OK, body.to_string())
 }
 
 /// The version in `Elastic-Filebeat/8.11.0 (...)`.
@@ -55,11 +57,11 @@ pub(super) async fn other(headers: HeaderMap, request: Request<Body>) -> Respons
     let path = request.uri().path();
     if path.starts_with("/_license") {
         let license = json!({"license": {"uid": "tapir", "type": "basic", "status": "active"}});
-        return respond(&headers, StatusCode::OK, license);
+        return respond(&headers, StatusCode::OK, license.to_string());
     }
     // Elasticsearch's own paths begin with an underscore.
     if path.starts_with("/_") {
-        return respond(&headers, StatusCode::OK, json!({}));
+        return respond(&headers, StatusCode::OK, "{}");
     }
     let error =
         json!({"error": "no such path; agents deliver to /v1/events, /_bulk, /osquery/log"});
@@ -79,6 +81,8 @@ struct Target {
 struct Item {
     action: String,
     target: Target,
+    /// The number of the line that is to be read.
+    document: Option<usize>,
     status: u16,
     reason: Option<String>,
 }
@@ -93,21 +97,21 @@ pub(super) async fn bulk(
     let Some(caller) = desk.identify(&peer, &headers) else {
         return events::unknown();
     };
-    let (lines, _room) = match desk.room.lines(&desk.settings, request).await {
+    let lines = match desk.lines(&peer.sender, request).await {
         Ok(read) => read,
         Err(Unreadable { status, reason }) => return fail(&headers, status, &reason),
     };
-    let (mut items, documents) = match pair(lines) {
-        Ok(paired) => paired,
+    let mut items = match pair(&lines) {
+        Ok(items) => items,
         Err(reason) => return fail(&headers, StatusCode::BAD_REQUEST, &reason),
     };
-    // Which item each document that is to be read belongs to.
-    let mut places = Vec::new();
-    let mut wanted = Vec::new();
+    // Which items have a document that is to be read, and which lines those are.
+    let (mut places, mut wanted) = (Vec::new(), Vec::new());
     desk.accounts(|accounts| {
-        for (place, document) in documents.into_iter().enumerate() {
-            let item = &mut items[place];
-            let Some(document) = document else { continue };
+        for (place, item) in items.iter_mut().enumerate() {
+            let Some(document) = item.document else {
+                continue;
+            };
             let index = item.target.index.as_deref().unwrap_or_default();
             let is_known = item.action == "create"
                 && (item.target.id.as_deref())
@@ -121,7 +125,7 @@ pub(super) async fn bulk(
             }
         }
     });
-    match desk.take(&caller, wanted).await {
+    match desk.take(&caller, lines.only(&wanted), None).await {
         Ok(taken) => {
             for (place, reason) in taken.refused {
                 let item = &mut items[places[place]];
@@ -146,20 +150,22 @@ pub(super) async fn bulk(
     }
     let errors = items.iter().any(|item| item.reason.is_some());
     let items: Vec<Value> = items.into_iter().map(Item::told).collect();
-    let body = json!({"took": 0, "errors": errors, "items": items});
+    let body = json!({"took": 0, "errors": errors, "items": items}).to_string();
+    let held = match body.len() > answer::SHORT_BYTES {
+        true => desk.room.open(&peer.sender, body.len()).await,
+        false => None,
+    };
+    let body = answer::body(body.into_bytes(), held);
     respond(&headers, StatusCode::OK, body)
 }
 
-/// Operations, each with its document, if it is one that brings a new one.
-type Paired = (Vec<Item>, Vec<Option<Vec<u8>>>);
-
-/// Pairs the lines of a bulk request; why that is not possible.
-fn pair(lines: Vec<Vec<u8>>) -> Result<Paired, String> {
-    let (mut items, mut documents) = (Vec::new(), Vec::new());
-    let mut lines = lines.into_iter().filter(|line| !line.is_empty());
-    while let Some(line) = lines.next() {
+/// The operations of a bulk request; why its lines are none.
+fn pair(lines: &Lines) -> Result<Vec<Item>, String> {
+    let mut items: Vec<Item> = Vec::new();
+    let mut numbers = (0..lines.len()).filter(|number| !lines.get(*number).is_empty());
+    while let Some(number) = numbers.next() {
         let place = items.len() + 1;
-        let action = serde_json::from_slice::<BTreeMap<String, Target>>(&line);
+        let action = serde_json::from_slice::<BTreeMap<String, Target>>(lines.get(number));
         let first = action.ok().and_then(|mut action| action.pop_first());
         let Some((action, target)) = first else {
             return Err(format!(
@@ -169,11 +175,10 @@ fn pair(lines: Vec<Vec<u8>>) -> Result<Paired, String> {
         };
         let document = match action.as_str() {
             "delete" => None,
-            _ => Some(
-                lines
-                    .next()
-                    .ok_or_else(|| format!("operation {place} has no document"))?,
-            ),
+            _ => {
+                let document = numbers.next();
+                Some(document.ok_or_else(|| format!("operation {place} has no document"))?)
+            }
         };
         let is_new = matches!(action.as_str(), "index" | "create");
         items.push(Item {
@@ -181,10 +186,10 @@ fn pair(lines: Vec<Vec<u8>>) -> Result<Paired, String> {
             reason: (!is_new).then(|| format!("`{action}` is not done: `index` and `create` are")),
             action,
             target,
+            document: document.filter(|_| is_new),
         });
-        documents.push(document.filter(|_| is_new));
     }
-    Ok((items, documents))
+    Ok(items)
 }
 
 impl Item {
@@ -214,13 +219,13 @@ fn fail(headers: &HeaderMap, status: StatusCode, reason: &str) -> Response {
     respond(
         headers,
         status,
-        json!({"error": error, "status": status.as_u16()}),
+        json!({"error": error, "status": status.as_u16()}).to_string(),
     )
 }
 
-/// JSON of the type that the client asked for, from what calls itself Elasticsearch: the official
-/// clients stop at anything else.
-fn respond(headers: &HeaderMap, status: StatusCode, body: Value) -> Response {
+/// A body of JSON, of the type that the client asked for, from what calls itself Elasticsearch: the
+/// official clients stop at anything else.
+fn respond(headers: &HeaderMap, status: StatusCode, body: impl Into<Body>) -> Response {
     let accepted = headers.get(ACCEPT).and_then(|value| value.to_str().ok());
     let compatible = accepted.and_then(|value| value.split("compatible-with=").nth(1));
     let version = compatible.and_then(|rest| rest.chars().next().filter(char::is_ascii_digit));
@@ -230,7 +235,7 @@ fn respond(headers: &HeaderMap, status: StatusCode, body: Value) -> Response {
         }
         None => "application/json".to_owned(),
     };
-    let mut response = (status, Json(body)).into_response();
+    let mut response = (status, body.into()).into_response();
     let headers = response.headers_mut();
     if let Ok(kind) = HeaderValue::from_str(&kind) {
         headers.insert(CONTENT_TYPE, kind);

@@ -31,7 +31,7 @@ pub(super) async fn post(
     let id = request.headers().get("x-batch-id");
     let id = id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
     let id = id.filter(|id| id.len() <= BATCH_ID_BYTES_MAX);
-    let (lines, _room) = match desk.room.lines(&desk.settings, request).await {
+    let lines = match desk.lines(&peer.sender, request).await {
         Ok(read) => read,
         Err(Unreadable { status, reason }) => return refused(status, &reason),
     };
@@ -41,7 +41,7 @@ pub(super) async fn post(
     {
         return Json(verdict(&taken, true)).into_response();
     }
-    match desk.take(&caller, lines).await {
+    match desk.take(&caller, lines, id.as_deref()).await {
         Ok(mut taken) => {
             let answer = Json(verdict(&taken, false)).into_response();
             if let Some(id) = id {

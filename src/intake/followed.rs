@@ -7,7 +7,6 @@
 use super::agents::Kind;
 use super::caller::Caller;
 use super::desk::read;
-use super::gateways::Gateways;
 use super::journal::{Journal, Unjournaled};
 use super::private::{make_dir, write};
 use super::settings::Settings;
@@ -40,7 +39,7 @@ pub(super) struct Follower {
     marks_path: PathBuf,
     marks: BTreeMap<PathBuf, Mark>,
     files: Vec<PathBuf>,
-    gateways: Gateways,
+    settings: Settings,
     journal: Journal,
 }
 
@@ -63,7 +62,7 @@ impl Follower {
             marks_path,
             marks,
             files,
-            gateways: settings.gateways.clone(),
+            settings: settings.clone(),
             journal,
         })
     }
@@ -139,13 +138,13 @@ impl Follower {
             kind: Kind::Relay,
         };
         let lines = chunk.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-        let lines: Vec<Vec<u8>> = lines.filter(|l| !l.is_empty()).map(Into::into).collect();
+        let lines: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
         loop {
-            let (taken, batch) = read(&caller, &self.gateways, &lines);
+            let (taken, batch) = read(&caller, &self.settings, lines.iter().copied().collect());
             match self.journal.commit_blocking(batch) {
                 Ok(()) => {
                     for (place, reason) in &taken.refused {
-                        let line = String::from_utf8_lossy(&lines[*place]);
+                        let line = String::from_utf8_lossy(lines[*place]);
                         tracing::warn!("{}: {line:.80}: {reason}", path.display());
                     }
                     return Ok(());

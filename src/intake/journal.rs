@@ -1,11 +1,14 @@
 //! From lines that were taken to a journal on disk, and from there to the sensor.
 //!
 //! A line of the journal is `{"received_at": SECONDS, "agent": NAME or null, "line": TEXT}`, which
-//! `tapir replay --reports` reads. Lines have numbers that go on over restarts; a segment is named
-//! for its first. What waits is written and synced at once (one sync for all), then acknowledged,
-//! then handed to the sensor. Holds what waits: at most [`WAITING_MAX`] batches.
+//! `tapir replay --reports` reads; the first of a batch has its [name](super::batches) besides.
+//! Lines have numbers that go on over restarts; a segment is named for its first. What waits is
+//! written and synced at once (one sync for all), then acknowledged, then handed to the sensor.
+//! Holds what waits: at most [`WAITING_MAX`] batches, within what there is [room](super::room) for.
 
 use super::backlog::{Backlog, Handing};
+use super::batches::Named;
+use super::room::Held;
 use super::settings::Settings;
 use crate::endpoint::format::{Refused, Source, read_line};
 use crate::endpoint::report::Report;
@@ -33,6 +36,9 @@ const SYNC_BYTES: usize = 8 << 20;
 /// One line of the journal.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Journaled<'a> {
+    /// Of the first line of a batch: which it is, where the agent names it.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<Named<'a>>,
     /// When it counts, in seconds since 1970.
     pub received_at: f64,
     /// Who was authenticated; none where the line itself says whose it is.
@@ -77,6 +83,7 @@ pub struct Arrived {
     pub reports: Vec<Report>,
     /// The number of the journal's line after the last of them.
     pub next: u64,
+    pub(super) _held: Option<Held>,
 }
 
 /// Lines that were taken together.
@@ -86,6 +93,8 @@ pub(super) struct Batch {
     pub lines: Vec<u8>,
     pub lines_n: u64,
     pub reports: Vec<Report>,
+    /// The room that they take, until the sensor has them.
+    pub held: Option<Held>,
 }
 
 /// Why lines could not be journaled now.
@@ -194,7 +203,7 @@ impl Writer {
                 // Who asked may be gone; the line counts all the same.
                 let _ = done.send(written.is_ok());
                 if written.is_ok() {
-                    self.handing.hand_over(batch.reports, self.next);
+                    self.handing.hand_over(batch.reports, batch.held, self.next);
                 }
             }
         }

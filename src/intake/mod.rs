@@ -11,8 +11,10 @@
 
 mod accounts;
 mod agents;
+mod answer;
 mod authority;
 mod backlog;
+mod batches;
 mod body;
 mod caller;
 mod desk;
@@ -21,26 +23,32 @@ mod events;
 mod followed;
 mod gateways;
 mod journal;
+mod lines;
 mod osquery;
+mod patient;
 mod private;
+mod room;
 mod serving;
 mod settings;
 
 pub use accounts::{Counts, Seen};
 pub use agents::{Agents, Enrolled, Kind};
 pub use authority::Authority;
+pub use batches::Named;
 pub use gateways::Gateways;
 pub use journal::{Arrived, Journaled};
 pub use settings::Settings;
 
 use anyhow::Context;
+use caller::Peer;
 use crossbeam_channel::Receiver;
-use desk::Desk;
+use desk::{Desk, Shared};
 use journal::Journal;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
 
 /// The listener and what follows files, while they run.
@@ -49,6 +57,7 @@ pub struct Intake {
     pub arrived: Receiver<Arrived>,
     /// Where the listener is, if there is one.
     pub addr: Option<SocketAddr>,
+    desk: Option<Shared>,
     stop: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -70,7 +79,7 @@ impl Intake {
             std::thread::spawn(move || writer.run()),
             std::thread::spawn(move || backlog.run()),
         ];
-        let mut addr = None;
+        let (mut addr, mut answering) = (None, None);
         if let Some(listen) = settings.listen {
             let desk = Arc::new(Desk::open(settings, journal.clone())?);
             let tls = Authority::open(&settings.dir)?
@@ -84,6 +93,7 @@ impl Intake {
                 format!("{listen} cannot be listened on; name another with intake.listen")
             })?;
             addr = Some(listener.local_addr()?);
+            answering = Some(desk.clone());
             let stopped = stopped.clone();
             threads.push(std::thread::spawn(move || {
                 runtime.block_on(serving::serve(listener, tls, desk, stopped));
@@ -96,16 +106,34 @@ impl Intake {
         Ok(Intake {
             arrived,
             addr,
+            desk: answering,
             stop,
             threads,
         })
     }
 
+    /// Answers what comes over `stream`, as if over TLS from `addr` with a certificate of this name
+    /// and serial number; ends with the stream.
+    ///
+    /// # Errors
+    /// Nothing is listened to; the stream breaks off, or brings what is no HTTP.
+    pub async fn answer(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+        addr: IpAddr,
+        certificate: Option<(String, String)>,
+    ) -> anyhow::Result<()> {
+        let desk = self.desk.clone().context("nothing is listened to")?;
+        let peer = Peer::new(addr, certificate, &desk.room);
+        let router = serving::router(desk.clone());
+        serving::answer(stream, peer, (&desk, router), self.stop.subscribe()).await
+    }
+
     /// Stops listening. What was acknowledged and not taken from `arrived` stays in the journal.
     pub fn stop(self) {
         let _ = self.stop.send(true);
-        // The writer may wait for a place in the queue.
-        drop(self.arrived);
+        // The writer may wait for a place in the queue, or for who could bring more.
+        drop((self.arrived, self.desk));
         for thread in self.threads {
             if let Err(panic) = thread.join() {
                 std::panic::resume_unwind(panic);

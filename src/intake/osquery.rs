@@ -7,6 +7,8 @@
 use super::body::Unreadable;
 use super::caller::{Caller, Peer};
 use super::desk::Shared;
+use super::lines::{Lines, Members};
+use super::room::{Held, Sender};
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Extension, State};
@@ -14,9 +16,7 @@ use axum::http::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::json;
-use serde_json::value::RawValue;
 
 /// What hosts are asked to watch; written for macOS and Linux.
 const CONFIG: &str = include_str!("../../deploy/osquery/config.json");
@@ -36,13 +36,13 @@ struct Node {
 }
 
 #[derive(Deserialize)]
-struct Log {
+struct Log<'a> {
     #[serde(default)]
     node_key: String,
     #[serde(default)]
     log_type: String,
-    #[serde(default)]
-    data: Vec<Box<RawValue>>,
+    #[serde(default, borrow)]
+    data: Members<'a>,
 }
 
 pub(super) async fn enroll(
@@ -50,8 +50,8 @@ pub(super) async fn enroll(
     Extension(peer): Extension<Peer>,
     request: Request<Body>,
 ) -> Response {
-    let read = body(&desk, request).await;
-    let asked: Enroll = match read.and_then(|body| parse(&body)) {
+    let read = body(&desk, &peer.sender, request).await;
+    let asked: Enroll = match read.and_then(|(body, _held)| parse(&body)) {
         Ok(asked) => asked,
         Err(reason) => return refuse(&reason),
     };
@@ -69,9 +69,13 @@ pub(super) async fn enroll(
     }
 }
 
-pub(super) async fn config(State(desk): State<Shared>, request: Request<Body>) -> Response {
-    let read = body(&desk, request).await;
-    let node: Node = match read.and_then(|body| parse(&body)) {
+pub(super) async fn config(
+    State(desk): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    request: Request<Body>,
+) -> Response {
+    let read = body(&desk, &peer.sender, request).await;
+    let node: Node = match read.and_then(|(body, _held)| parse(&body)) {
         Ok(node) => node,
         Err(reason) => return refuse(&reason),
     };
@@ -81,25 +85,29 @@ pub(super) async fn config(State(desk): State<Shared>, request: Request<Body>) -
     ([(CONTENT_TYPE, "application/json")], CONFIG).into_response()
 }
 
-pub(super) async fn log(State(desk): State<Shared>, request: Request<Body>) -> Response {
-    let read = body(&desk, request).await;
-    let Log {
-        node_key,
-        log_type,
-        data,
-    } = match read.and_then(|body| parse(&body)) {
-        Ok(log) => log,
+pub(super) async fn log(
+    State(desk): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    request: Request<Body>,
+) -> Response {
+    let read = body(&desk, &peer.sender, request).await;
+    let lines = read.and_then(|(body, held)| {
+        let log: Log<'_> = parse(&body)?;
+        // Its own log, of type `status`, is not needed.
+        let lines = log.data.iter().filter(|_| log.log_type == "result");
+        let mut lines: Lines = lines.collect();
+        lines.held = Some(held);
+        let lines = lines.bounded().map_err(|unreadable| unreadable.reason)?;
+        Ok((log.node_key, lines))
+    });
+    let (node_key, lines) = match lines {
+        Ok(read) => read,
         Err(reason) => return refuse(&reason),
     };
-    // Its own log, of type `status`, is not needed.
-    let lines = data.into_iter().filter(|_| log_type == "result");
-    let lines = lines
-        .map(|line| Box::<str>::from(line).into_string().into_bytes())
-        .collect();
     let Some(caller) = caller(&desk, &node_key) else {
         return invalid();
     };
-    match desk.take(&caller, lines).await {
+    match desk.take(&caller, lines, None).await {
         // A line that is refused would be refused again: the client is to forget it. Its reason is
         // in what `tapir agents list` tells.
         Ok(_) => Json(json!({})).into_response(),
@@ -108,9 +116,13 @@ pub(super) async fn log(State(desk): State<Shared>, request: Request<Body>) -> R
 }
 
 /// Nothing is asked.
-pub(super) async fn distributed(State(desk): State<Shared>, request: Request<Body>) -> Response {
-    let read = body(&desk, request).await;
-    match read.and_then(|body| parse::<Node>(&body)) {
+pub(super) async fn distributed(
+    State(desk): State<Shared>,
+    Extension(peer): Extension<Peer>,
+    request: Request<Body>,
+) -> Response {
+    let read = body(&desk, &peer.sender, request).await;
+    match read.and_then(|(body, _held)| parse::<Node>(&body)) {
         Ok(node) if caller(&desk, &node.node_key).is_some() => {
             Json(json!({"queries": {}})).into_response()
         }
@@ -120,13 +132,16 @@ pub(super) async fn distributed(State(desk): State<Shared>, request: Request<Bod
 }
 
 /// The body of a request; it is read whole before anything is looked at.
-async fn body(desk: &Shared, request: Request<Body>) -> Result<Vec<u8>, String> {
-    let read = desk.room.read(&desk.settings, request).await;
-    let read = read.map(|(body, _room)| body);
+async fn body(
+    desk: &Shared,
+    sender: &Sender,
+    request: Request<Body>,
+) -> Result<(Vec<u8>, Held), String> {
+    let read = desk.body(sender, request).await;
     read.map_err(|Unreadable { reason, .. }| reason)
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+fn parse<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, String> {
     serde_json::from_slice(body).map_err(|error| format!("the body is not osquery's: {error}"))
 }
 

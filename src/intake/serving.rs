@@ -1,12 +1,13 @@
 //! From connections to requests: TLS, who is at the other end, how long and how many.
 //!
 //! HTTP/1.1 alone, which is what agents speak. A connection that says nothing is closed; so is one
-//! whose handshake or headers take too long. When as many are open as may be, others wait in the
-//! kernel's queue.
+//! whose handshake or headers take too long, or that takes nothing of what it is answered. When as
+//! many are open as may be, others wait in the kernel's queue.
 
 use super::authority::who;
 use super::caller::Peer;
-use super::desk::Shared;
+use super::desk::{Desk, Shared};
+use super::patient::Patient;
 use super::{elastic, events, osquery};
 use axum::Router;
 use axum::extract::Extension;
@@ -17,14 +18,12 @@ use hyper_util::service::TowerToHyperService;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 
-/// A handshake takes no longer, nor does a request's head; so long may a connection be idle.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
-const HEAD_TIMEOUT: Duration = Duration::from_secs(120);
 /// Bytes of a request's head, and of what is read ahead.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// After so long without a place for one, connections are told to wait.
@@ -57,9 +56,10 @@ pub(super) async fn serve(
         };
         let (stream, addr, place) = accepted;
         let (acceptor, router) = (acceptor.clone(), router.clone());
-        let stopped = stopped.clone();
+        let (desk, stopped) = (desk.clone(), stopped.clone());
         tokio::spawn(async move {
-            if let Err(error) = converse(stream, addr, &acceptor, router, stopped).await {
+            let to = (&*desk, router);
+            if let Err(error) = converse(stream, addr, &acceptor, to, stopped).await {
                 tracing::debug!("{addr}: {error:#}");
             }
             drop(place);
@@ -90,27 +90,42 @@ async fn accept(
     }
 }
 
-/// Answers one connection's requests.
+/// Answers one connection's requests, over TLS.
 async fn converse(
     stream: TcpStream,
     addr: SocketAddr,
     acceptor: &TlsAcceptor,
-    router: Router,
-    mut stopped: watch::Receiver<bool>,
+    (desk, router): (&Desk, Router),
+    stopped: watch::Receiver<bool>,
 ) -> anyhow::Result<()> {
     let _ = stream.set_nodelay(true);
-    let stream = tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await??;
+    let stream = Patient::new(stream, desk.settings.answer_time_max);
+    let handshake = acceptor.accept(stream);
+    let stream = tokio::time::timeout(desk.settings.handshake_time_max, handshake).await??;
     let (_, session) = stream.get_ref();
     let certificate = session.peer_certificates().and_then(<[_]>::first);
-    let peer = Peer {
-        addr: addr.ip().to_canonical(),
-        certificate: certificate.and_then(who).map(Arc::new),
-    };
+    let peer = Peer::new(addr.ip(), certificate.and_then(who), &desk.room);
+    let place = peer.certificate.as_ref().map(|_| peer.sender.connect());
+    if let Some(None) = place {
+        anyhow::bail!("the agent has as many connections as it may");
+    }
+    answer(stream, peer, (desk, router), stopped).await
+}
+
+/// Answers the requests that come over `stream` from `peer`.
+pub(super) async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
+    peer: Peer,
+    (desk, router): (&Desk, Router),
+    mut stopped: watch::Receiver<bool>,
+) -> anyhow::Result<()> {
     let service = TowerToHyperService::new(router.layer(Extension(peer)));
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
+        .header_read_timeout(desk.settings.idle_time_max)
         .max_buf_size(HEAD_BYTES_MAX)
+        // A client that says no more is answered what it asked.
+        .half_close(true)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     tokio::select! {
@@ -122,7 +137,7 @@ async fn converse(
     Ok(connection.await?)
 }
 
-fn router(desk: Shared) -> Router {
+pub(super) fn router(desk: Shared) -> Router {
     Router::new()
         .route("/v1/events", post(events::post))
         .route("/_bulk", post(elastic::bulk).put(elastic::bulk))

@@ -1,11 +1,12 @@
 //! From our captures and fixtures to inputs of the fuzz targets.
 
 use super::bodies::records::{self, Record};
-use super::bodies::{sensor, streams};
+use super::bodies::{intake, sensor, streams};
 use super::captures::{self, Owned};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
+use std::path::PathBuf;
 use tapir::flow::key::{FlowKey, Keyed};
 use tapir::net::{Side, Transport};
 use tapir::packet;
@@ -39,6 +40,7 @@ pub fn of(target: &str) -> Vec<Vec<u8>> {
             .collect(),
         "sensor" => flows(),
         "report" => agents_lines(),
+        "intake" => connections(),
         _ => Vec::new(),
     }
 }
@@ -381,6 +383,38 @@ fn pcapng(frames: &[Owned]) -> Vec<u8> {
         file.extend(block(6, &body));
     }
     file
+}
+
+/// Requests of agents, as all that is said and as bodies, however they travel.
+fn connections() -> Vec<Vec<u8>> {
+    let mut seeds = Vec::new();
+    for file in files("fixtures/requests", "http") {
+        let said = fs::read(file).expect("a request can be read");
+        let body = said.windows(4).position(|four| four == b"\r\n\r\n");
+        let body = body.map_or(&[][..], |end| &said[end + 4..]);
+        for who in [0, 3] {
+            seeds.push([&[who], said.as_slice()].concat());
+        }
+        for shape in [1, 3, 4 + 8] {
+            seeds.push([&[intake::BODY + 3, shape], body].concat());
+        }
+    }
+    for line in agents_lines().into_iter().step_by(5) {
+        for shape in [0, 8, 16] {
+            seeds.push([&[intake::BODY, shape], line.as_slice(), b"\n{}"].concat());
+        }
+    }
+    seeds
+}
+
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let files = fs::read_dir(captures::top().join(folder)).expect("there are fixtures");
+    let files = files.map(|file| file.expect("a directory entry").path());
+    let mut files: Vec<_> = files
+        .filter(|file| file.extension() == Some(extension.as_ref()))
+        .collect();
+    files.sort();
+    files
 }
 
 /// The lines of every agent.

@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders of `fixtures` that are of no capture: what the bench of that name made of scenarios,
-/// the lines of endpoint agents, and those that go with another fixture's capture.
-const ALONE: [&str; 4] = [
+/// lines and requests of endpoint agents, and those that go with another fixture's capture.
+const ALONE: [&str; 5] = [
     "evaluation",
     "endpoint",
+    "requests",
     "webhook-gateway",
     "webhook-process",
 ];

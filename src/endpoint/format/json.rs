@@ -22,22 +22,21 @@ pub(super) const NAME_BYTES_MAX: usize = 256;
 /// Elements read of a list of arguments.
 const ARGUMENTS_MAX: usize = 1024;
 
-/// The JSON of a line; `null` for one that is blank.
+/// The JSON of a line that was checked; `null` for one that is blank.
 pub(super) fn parse(line: &[u8]) -> Result<Value, Refused> {
-    if line.len() > LINE_BYTES_MAX {
-        return Err(Refused::TooLong { bytes: line.len() });
-    }
     if line.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
-    measure(line)?;
     serde_json::from_slice(line).map_err(|error| Refused::NotJson {
         column: error.column(),
     })
 }
 
-/// Whether the line is neither too deep nor too wide; strings are passed over.
-fn measure(line: &[u8]) -> Result<(), Refused> {
+/// Refuses a line that is too long, too deep or too wide; strings are passed over.
+pub(super) fn check(line: &[u8]) -> Result<(), Refused> {
+    if line.len() > LINE_BYTES_MAX {
+        return Err(Refused::TooLong { bytes: line.len() });
+    }
     let (mut depth, mut collections) = (0usize, 0usize);
     let (mut within, mut escaped) = (false, false);
     for (at, byte) in line.iter().enumerate() {

@@ -57,6 +57,12 @@ pub fn read_line(line: &[u8], source: &Source<'_>) -> Result<Vec<Report>, Refuse
     if let Some(text) = gateway::Text::of_line(line) {
         return text.read(source, &[]);
     }
+    json::check(line)?;
+    if let Some(line) = tapir::Line::of(line) {
+        let mut reading = Reading::new(Format::Tapir, source);
+        tapir::read_whole(line, &mut reading)?;
+        return Ok(reading.finish());
+    }
     let value = json::parse(line)?;
     let document = Json::new(&value);
     if !document.is_some() {

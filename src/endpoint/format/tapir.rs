@@ -6,30 +6,58 @@ use super::json::{Json, NAME_BYTES_MAX, TEXT_BYTES_MAX, clip};
 use super::read::Reading;
 use super::refused::Refused;
 use super::{address, command};
-use crate::endpoint::report::{Deed, Method, Process, ProcessActivity, Report};
-use serde_json::{Value, json};
+use crate::endpoint::report::{Deed, Method, Process, ProcessActivity, Window};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A line as the agent writes it: a report, without what is not the agent's to say.
+#[derive(Deserialize)]
+pub(super) struct Line {
+    /// Any name, which counts where the sensor knows none.
+    #[serde(default)]
+    agent: Value,
+    window: Window,
+    #[serde(default = "event")]
+    method: Method,
+    sequence: Option<u64>,
+    boot: Option<Box<str>>,
+    deed: Deed,
+}
+
+fn event() -> Method {
+    Method::Event
+}
+
+impl Line {
+    /// The line, of which nothing is built but the report; none where it is not ours, or something
+    /// is wrong with it.
+    pub(super) fn of(line: &[u8]) -> Option<Line> {
+        let text = std::str::from_utf8(line).ok()?;
+        // Cheaper than to read another agent's line to its end.
+        text.contains("\"deed\"").then_some(())?;
+        serde_json::from_str(text).ok()
+    }
+}
 
 /// Reads the report in `document`.
 pub(super) fn read(document: Json<'_>, reading: &mut Reading<'_>) -> Result<(), Refused> {
-    let agent = reading.agent(&[document.get("agent")])?;
-    let mut whole = document.value().cloned().unwrap_or_default();
-    if let Some(members) = whole.as_object_mut() {
-        // Neither is the agent's to say.
-        members.insert("agent".to_owned(), json!(agent));
-        members.insert("received_at".to_owned(), json!(0));
-        for (key, default) in [("format", json!("tapir")), ("method", json!(Method::Event))] {
-            members.entry(key).or_insert(default);
-        }
-    }
-    let report = serde_json::from_value::<Report>(Value::take(&mut whole)).ok();
-    let report = reading.need("deed", report)?;
-    let ordered = report.window.from <= report.window.to;
-    let window = reading.need("window", ordered.then_some(report.window))?;
+    // Who is not named is told so before anything else.
+    reading.agent(&[document.get("agent")])?;
+    let line = document.value().map(Line::deserialize);
+    let line = reading.need("deed", line.and_then(Result::ok))?;
+    read_whole(line, reading)
+}
+
+/// Reads the report in `line`.
+pub(super) fn read_whole(line: Line, reading: &mut Reading<'_>) -> Result<(), Refused> {
+    let agent = reading.agent(&[Json::new(&line.agent)])?;
+    let ordered = line.window.from <= line.window.to;
+    let window = reading.need("window", ordered.then_some(line.window))?;
     let mut stamp = reading.event(agent, window);
-    stamp.method = report.method;
-    stamp.sequence = report.sequence;
-    stamp.boot = report.boot.map(name);
-    match report.deed {
+    stamp.method = line.method;
+    stamp.sequence = line.sequence;
+    stamp.boot = line.boot.map(name);
+    match line.deed {
         Deed::Flow(mut flow) => {
             flow.remote_name = flow.remote_name.map(name);
             flow.process = process(flow.process);
@@ -96,4 +124,52 @@ fn process(mut process: Process) -> Process {
         *other = other.take().map(|other| Box::new(self::process(*other)));
     }
     process
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::endpoint::format::{Source, json};
+    use crate::endpoint::report::{Format, Report};
+    use crate::time::Timestamp;
+
+    const LINES: &str = include_str!("../../../fixtures/endpoint/tapir.ndjson");
+
+    fn both(line: &str) -> [Option<Vec<Report>>; 2] {
+        let source = Source {
+            agent: Some("web-17"),
+            received_at: Timestamp::from_nanos(1),
+        };
+        let mut whole = Reading::new(Format::Tapir, &source);
+        let mut built = Reading::new(Format::Tapir, &source);
+        let line_read = Line::of(line.as_bytes())
+            .and_then(|line| read_whole(line, &mut whole).ok())
+            .map(|()| whole.finish());
+        let value = json::parse(line.as_bytes()).unwrap_or_default();
+        let built_read = read(Json::new(&value), &mut built).ok();
+        [line_read, built_read.map(|()| built.finish())]
+    }
+
+    #[test]
+    fn a_line_says_the_same_however_it_is_read() {
+        let mut flows = 0;
+        for line in LINES.lines() {
+            let more = line.replacen('{', r#"{"more":{"deed":"\u0041"},"#, 1);
+            let more = more.replace(r#""agent":"host1""#, r#""agent":7"#);
+            for line in [line, &more] {
+                let [whole, built] = both(line);
+                assert_eq!(whole, built, "{line}");
+                flows += whole.map_or(0, |reports| reports.len());
+            }
+        }
+        assert!(flows > 2, "{flows} reports");
+        // What is there twice counts as it comes last, which only the built one knows.
+        let twice =
+            LINES
+                .lines()
+                .next()
+                .unwrap_or_default()
+                .replacen('{', r#"{"method":"poll","#, 1);
+        assert!(matches!(both(&twice), [None, Some(_)]), "{twice}");
+    }
 }

@@ -5,6 +5,7 @@
 #![allow(dead_code)] // Each target uses a part.
 
 pub mod initial;
+pub mod intake;
 pub mod records;
 pub mod report;
 pub mod sensor;
@@ -35,6 +36,7 @@ pub const TARGETS: &[Target] = &[
     ("datagram", streams::datagram),
     ("sensor", sensor::sensor),
     ("report", report::report),
+    ("intake", intake::intake),
 ];
 
 /// Hands `bytes` to the target `name`.
