@@ -115,6 +115,11 @@ fn line_of(path: &str) -> Option<Box<str>> {
     (!line.is_empty()).then(|| line.into())
 }
 
+/// Whether a process was there when it was looked at.
+fn is_read(process: &Process) -> bool {
+    process.path.is_some() || process.name.is_some()
+}
+
 impl Agent {
     /// Turns until the user wants no more.
     ///
@@ -127,10 +132,13 @@ impl Agent {
             {
                 return self.lines.flush();
             }
-            // What came meanwhile is older than the next look.
+            // What came meanwhile is older than the next look, which does not wait for all of it.
             for note in self.notes.clone().try_iter().take(self.notes.len()) {
                 if self.take(note)?.is_break() {
                     return self.lines.flush();
+                }
+                if Instant::now() >= self.pace.due() {
+                    break;
                 }
             }
             if Instant::now() >= self.pace.due() {
@@ -150,7 +158,10 @@ impl Agent {
                     self.take_touched(touched, at)?;
                 }
             }
-            Note::Lost => self.outcome.lost += 1,
+            Note::Lost => {
+                self.outcome.lost += 1;
+                self.processes.lost();
+            }
             Note::Reopen => {
                 if let Err(error) = self.lines.reopen() {
                     eprintln!("tapir: lines go where they went before: {error}");
@@ -162,20 +173,25 @@ impl Agent {
     }
 
     fn take_event(&mut self, event: Event) -> io::Result<()> {
+        let at = clocks::of_monotonic(event.at);
         let (process, activity) = match event.happened {
+            Happened::Fork { parent } => {
+                self.processes.fork(event.pid, parent, at);
+                return Ok(());
+            }
             Happened::Exec => {
                 self.pace.stir(Instant::now());
                 self.owners.expect(event.pid);
-                // What it was before is not there any more.
-                self.processes.take(event.pid);
-                let process = self.processes.of(event.pid);
+                let process = self.processes.exec(event.pid);
+                // Of others the parent is remembered, for what is told of them later.
+                let process = process.filter(|process| is_read(process));
                 self.outcome.unread += u64::from(process.is_none());
                 let is_told = self.is_told(process.as_deref());
                 (process.filter(|_| !is_told), ProcessActivity::Start)
             }
             Happened::Exit => {
                 self.owners.forget(event.pid);
-                (self.processes.take(event.pid), ProcessActivity::End)
+                (self.processes.exit(event.pid), ProcessActivity::End)
             }
         };
         let Some(process) = process.as_deref() else {
@@ -191,7 +207,6 @@ impl Agent {
                 ..Process::default()
             },
         };
-        let at = clocks::of_monotonic(event.at);
         self.lines.write(Told {
             window: Window { from: at, to: at },
             method: Method::Event,
