@@ -64,11 +64,8 @@ impl Lineage {
         let Some(life) = self.lives.get_mut(&pid) else {
             return Arc::new(process);
         };
-        // Another has taken the place of a parent that ended.
-        let told = process.parent.as_ref().and_then(|parent| parent.pid);
-        if told != life.parent.pid {
-            process.parent = Some(Box::new(life.parent.clone()));
-        }
+        // Another may have taken the place of a parent that ended.
+        process.parent = Some(Box::new(life.parent.clone()));
         life.process = Arc::new(process);
         life.process.clone()
     }

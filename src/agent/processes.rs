@@ -2,6 +2,7 @@
 //!
 //! Keeps no environment, and no argument that looks like a secret. Holds [`KNOWN_MAX`] processes
 //! and [`USERS_MAX`] users; all are forgotten, and read again at need, when there are more.
+#![allow(clippy::disallowed_methods)] // The shell reads `/proc`.
 
 use super::clocks;
 use super::lineage::Lineage;
@@ -11,6 +12,7 @@ use crate::time::Timestamp;
 use nix::unistd::{Uid, User};
 use procfs::process::{self, Stat};
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Arc;
 
 /// Processes that are remembered.
@@ -62,7 +64,8 @@ impl Processes {
         }
         let mut process = self.read(&entry, &stat, path.clone())?;
         let parent = stat.ppid.cast_unsigned();
-        if let Some(ancestors) = ancestors.checked_sub(1).filter(|_| parent != 0) {
+        let unknown = parent != 0 && self.lineage.of(pid).is_none();
+        if let Some(ancestors) = ancestors.checked_sub(1).filter(|_| unknown) {
             let parent = self.below(parent, ancestors);
             process.parent = parent.map(|parent| {
                 let parent = Process::clone(&parent);
@@ -119,7 +122,7 @@ impl Processes {
         stat: &Stat,
         path: Option<Box<str>>,
     ) -> Option<Process> {
-        let uid = entry.status().ok()?.euid;
+        let uid = euid(entry.pid())?;
         let arguments = entry.cmdline().unwrap_or_default();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let nanos = u128::from(stat.starttime) * 1_000_000_000;
@@ -154,6 +157,19 @@ fn numbered(pid: u32) -> Process {
     }
 }
 
+/// The effective user of a process: of its status only this line is read.
+fn euid(pid: i32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let of_user = |line: &str| {
+        line.strip_prefix("Uid:")?
+            .split_whitespace()
+            .nth(1)?
+            .parse()
+            .ok()
+    };
+    status.lines().find_map(of_user)
+}
+
 /// The program's file; none where it is another user's, the kernel's, or has ended.
 fn path(entry: &process::Process) -> Option<Box<str>> {
     let path = entry.exe().ok()?;
@@ -162,7 +178,6 @@ fn path(entry: &process::Process) -> Option<Box<str>> {
 }
 
 #[cfg(test)]
-#[allow(clippy::disallowed_methods)]
 mod tests {
     use super::*;
     use std::process::{Command, Stdio};

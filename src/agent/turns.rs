@@ -9,7 +9,7 @@ use super::events::{Event, Happened};
 use super::files::Touched;
 use super::inventory;
 use super::lines::{Lines, Teller, Told};
-use super::listening::{Note, listen};
+use super::listening::{NOTES_MAX, Note, listen};
 use super::owners::Owners;
 use super::pace::Pace;
 use super::processes::Processes;
@@ -23,7 +23,7 @@ use crate::endpoint::report::{
 use crate::time::Timestamp;
 use anyhow::Context;
 use crossbeam_channel::Receiver;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
@@ -36,6 +36,8 @@ const INVENTORY_READ_EVERY: Duration = Duration::from_secs(1);
 /// The agent, between two turns.
 struct Agent {
     notes: Receiver<Note>,
+    /// Those that were heard and not taken yet.
+    waiting: VecDeque<Note>,
     dumps: Dumps,
     table: Table,
     owners: Owners,
@@ -68,6 +70,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     let mut agent = Agent {
         dumps: Dumps::open().context("the kernel does not show its sockets")?,
         notes: listen(&options.watch)?,
+        waiting: VecDeque::new(),
         table: Table::new(options.loopback),
         owners: Owners::default(),
         processes: Processes::default(),
@@ -127,13 +130,14 @@ impl Agent {
     /// Lines cannot be written.
     fn run(&mut self) -> io::Result<()> {
         loop {
-            if let Ok(note) = self.notes.recv_deadline(self.pace.due())
-                && self.take(note)?.is_break()
+            if self.waiting.is_empty()
+                && let Ok(note) = self.notes.recv_deadline(self.pace.due())
             {
-                return self.lines.flush();
+                self.waiting.push_back(note);
             }
+            self.take_ends()?;
             // What came meanwhile is older than the next look, which does not wait for all of it.
-            for note in self.notes.clone().try_iter().take(self.notes.len()) {
+            while let Some(note) = self.waiting.pop_front() {
                 if self.take(note)?.is_break() {
                     return self.lines.flush();
                 }
@@ -147,6 +151,19 @@ impl Agent {
             }
             self.lines.flush()?;
         }
+    }
+
+    /// Takes the ends of sockets, which is soon done; all else waits in its order.
+    fn take_ends(&mut self) -> io::Result<()> {
+        while self.waiting.len() < NOTES_MAX
+            && let Ok(note) = self.notes.try_recv()
+        {
+            match note {
+                Note::Ended(rows, at) => self.take_ended(rows, at)?,
+                other => self.waiting.push_back(other),
+            }
+        }
+        Ok(())
     }
 
     fn take(&mut self, note: Note) -> io::Result<ControlFlow<()>> {
