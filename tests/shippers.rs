@@ -1,5 +1,6 @@
 //! Real shippers and clients deliver to the listener over mutual TLS: rsyslog, syslog-ng, and the
-//! official Elasticsearch clients for Python and JavaScript.
+//! official Elasticsearch clients for Python and JavaScript; rsyslog also what the kernel tells
+//! auditd, and auditd laurel.
 //!
 //! Each test says what is missing and passes where its program is not installed. The clients are
 //! looked for in the folder that `TAPIR_SHIPPERS` names, else in `target/shippers`: a virtual
@@ -7,13 +8,19 @@
 #![allow(clippy::disallowed_methods, clippy::unwrap_used, clippy::panic)] // A test.
 #![allow(clippy::print_stdout)]
 
+#[path = "shippers/audit.rs"]
+mod audit;
 mod reporting;
 
+use audit::{Audit, NODE};
 use reporting::{PATIENCE, arrived, enrol, line, settings};
 use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tapir::endpoint::report::Deed;
 use tapir::intake::{Authority, Intake, Kind};
 
 /// A listener, and the files by which a shipper knows it and is known.
@@ -83,20 +90,21 @@ fn clients() -> PathBuf {
     named.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("target/shippers"))
 }
 
-#[test]
-fn rsyslog_delivers_what_is_added_to_a_file() {
-    if !is_installed("rsyslogd")
-        || !Path::new("/usr/lib/x86_64-linux-gnu/rsyslog/omelasticsearch.so").exists()
-    {
+fn has_rsyslog() -> bool {
+    let module = "/usr/lib/x86_64-linux-gnu/rsyslog/omelasticsearch.so";
+    let is_there = is_installed("rsyslogd") && Path::new(module).exists();
+    if !is_there {
         println!("skipped: rsyslog with rsyslog-elasticsearch is not installed");
-        return;
     }
-    let site = Site::new();
-    let (log, work) = (site.file("agent.log"), site.file("work"));
+    is_there
+}
+
+/// rsyslog, that follows `log`.
+fn rsyslog(site: &Site, log: &str) -> Daemon {
+    let work = site.file("work");
     fs::create_dir(&work).unwrap();
-    fs::write(&log, lines(20)).unwrap();
     let config = format!(
-        r#"global(workDirectory="{work}")
+        r#"global(workDirectory="{work}" maxMessageSize="1m")
 module(load="imfile" mode="polling" pollingInterval="1")
 module(load="omelasticsearch")
 template(name="raw" type="string" string="%msg%")
@@ -113,19 +121,81 @@ ruleset(name="out") {{
         site.file("key.pem"),
     );
     fs::write(site.file("rsyslog.conf"), config).unwrap();
-    let daemon = Command::new("rsyslogd")
-        .args([
-            "-n",
-            "-f",
-            &site.file("rsyslog.conf"),
-            "-i",
-            &site.file("pid"),
-        ])
-        .spawn()
-        .unwrap();
-    let daemon = Daemon(daemon);
+    let mut daemon = Command::new("rsyslogd");
+    daemon.args(["-n", "-f", &site.file("rsyslog.conf")]);
+    daemon.args(["-i", &site.file("pid")]);
+    Daemon(daemon.spawn().unwrap())
+}
+
+#[test]
+fn rsyslog_delivers_what_is_added_to_a_file() {
+    if !has_rsyslog() {
+        return;
+    }
+    let site = Site::new();
+    let log = site.file("agent.log");
+    fs::write(&log, lines(20)).unwrap();
+    let daemon = rsyslog(&site, &log);
     site.expect(20);
     drop(daemon);
+}
+
+/// Answers one request; gives the port.
+fn serve() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let read = stream.read(&mut [0; 4096]).unwrap();
+        assert_ne!(read, 0);
+        stream.write_all(b"HTTP/1.0 204 x\r\n\r\n").unwrap();
+    });
+    port
+}
+
+#[test]
+fn what_the_kernel_audits_arrives_through_auditd_laurel_and_rsyslog() {
+    if !has_rsyslog() {
+        return;
+    }
+    let site = Site::new();
+    let audit = match Audit::begin(site.folder.path()) {
+        Ok(audit) => audit,
+        Err(what) => return println!("skipped: {what}"),
+    };
+    let daemon = rsyslog(&site, &site.file("audit.log"));
+    let port = serve();
+    let url = format!("http://127.0.0.1:{port}/");
+    let mut curl = Command::new("curl").args(["-s", &url]).spawn().unwrap();
+    let pid = curl.id();
+    assert!(curl.wait().unwrap().success());
+
+    let (mut started, mut called) = (None, None);
+    while started.is_none() || called.is_none() {
+        let arrived = site.intake.arrived.recv_timeout(PATIENCE);
+        for report in arrived.expect("more reports").reports {
+            match report.deed {
+                Deed::Process(told) if told.process.pid == Some(pid) => {
+                    assert_eq!(&*report.agent, NODE);
+                    started = Some(told.process);
+                }
+                Deed::Flow(flow) if flow.process.pid == Some(pid) => called = Some(flow),
+                _ => {}
+            }
+        }
+    }
+    let (started, called) = (started.unwrap(), called.unwrap());
+    let is_curl = |path: Option<&str>| path.is_some_and(|path| path.ends_with("/curl"));
+    assert!(is_curl(started.path.as_deref()), "{started:?}");
+    let command_line = started.command_line.as_deref().unwrap();
+    assert!(command_line.ends_with(&url), "{command_line}");
+    let parent = started.parent.as_ref().and_then(|parent| parent.pid);
+    assert_eq!(parent, Some(std::process::id()));
+    let server = (Ipv4Addr::LOCALHOST.into(), port);
+    assert_eq!(called.remote.addr.zip(called.remote.port), Some(server));
+    assert!(is_curl(called.process.path.as_deref()), "{called:?}");
+    drop((daemon, audit));
+    site.intake.stop();
 }
 
 #[test]

@@ -1,12 +1,15 @@
-//! From the kernel's proc connector to events: a process became a program, a process ended.
+//! From the kernel's proc connector to events: a process was forked, became a program, ended.
 //!
-//! Leaves out threads, and forks: what a fork does not share is there when it is asked for. Tells
-//! numbers alone. Constant.
+//! Leaves out threads. Tells numbers alone. The connector is in the host's own network namespace
+//! only: from another one it is opened there, if the agent may, and where it sees the host's
+//! processes. Constant.
 #![allow(clippy::disallowed_methods)] // The shell waits by the clock.
 
 use netlink_sys::protocols::NETLINK_CONNECTOR;
 use netlink_sys::{Socket, SocketAddr};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sched::{CloneFlags, setns};
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
@@ -26,9 +29,14 @@ const BACKLOG_BYTES: u32 = 4 << 20;
 /// The kernel answers a request at once, or never: not in a namespace of processes.
 const ANSWER_MS: u16 = 500;
 
+/// The host's network namespace: that of the kernel's own process, which is number 2.
+const HOST_NETWORK: &str = "/proc/2/ns/net";
+
 /// What happened to a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Happened {
+    /// It began as a copy of this one.
+    Fork { parent: u32 },
     /// It became another program.
     Exec,
     /// It ended.
@@ -61,8 +69,23 @@ enum Said {
 
 impl Events {
     /// # Errors
-    /// The kernel does not tell, or not to this user, or not in this namespace.
+    /// The kernel does not tell, or not to this user, or not here.
     pub fn open() -> io::Result<Events> {
+        let there = || {
+            setns(File::open(HOST_NETWORK)?, CloneFlags::CLONE_NEWNET)?;
+            Events::open_here()
+        };
+        match Events::open_here() {
+            // A socket stays where it was opened, and only the thread that goes there is there.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                let opened = std::thread::spawn(there).join();
+                opened.unwrap_or_else(|_| Err(io::Error::other("nobody opened it")))
+            }
+            result => result,
+        }
+    }
+
+    fn open_here() -> io::Result<Events> {
         let mut socket = Socket::new(NETLINK_CONNECTOR)?;
         socket.bind(&SocketAddr::new(0, VALUE))?;
         // The system's own limit stands where this is above it.
@@ -120,18 +143,21 @@ fn request() -> Vec<u8> {
 /// Reads `struct proc_event` behind its two headers.
 fn read(datagram: &[u8]) -> Option<Said> {
     const ANSWER: u32 = 0;
+    const FORK: u32 = 1;
     const EXEC: u32 = 2;
     const EXIT: u32 = 0x8000_0000;
     let event = datagram.get(NETLINK_BYTES + CONNECTOR_BYTES..)?;
     let word = |at: usize| Some(u32::from_ne_bytes(*event.get(at..)?.first_chunk()?));
     let at = u64::from_ne_bytes(*event.get(8..)?.first_chunk()?);
-    let happened = match word(0)? {
+    // Thread and process; of a fork the parent's are before them.
+    let of = |first: usize| Some((word(first)?, word(first + 4)?));
+    let ((thread, pid), happened) = match word(0)? {
         ANSWER => return Some(Said::Answer(word(16)?)),
-        EXEC => Happened::Exec,
-        EXIT => Happened::Exit,
+        FORK => (of(24)?, Happened::Fork { parent: word(20)? }),
+        EXEC => (of(16)?, Happened::Exec),
+        EXIT => (of(16)?, Happened::Exit),
         _ => return Some(Said::Other),
     };
-    let (thread, pid) = (word(16)?, word(20)?);
     Some(match thread == pid {
         true => Said::Event(Event { pid, happened, at }),
         false => Said::Other,

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Notes that wait.
-const NOTES_MAX: usize = 4096;
+pub(super) const NOTES_MAX: usize = 4096;
 
 /// Something that was told.
 #[derive(Debug)]

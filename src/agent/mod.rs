@@ -21,6 +21,8 @@ mod files;
 #[cfg(target_os = "linux")]
 mod inventory;
 #[cfg(target_os = "linux")]
+mod lineage;
+#[cfg(target_os = "linux")]
 mod lines;
 #[cfg(target_os = "linux")]
 mod listening;

@@ -1,14 +1,18 @@
-//! From a process's number to what the process is, by `/proc`.
+//! From a process's number to what the process is, by `/proc`, or was, by what was heard of it.
 //!
 //! Keeps no environment, and no argument that looks like a secret. Holds [`KNOWN_MAX`] processes
 //! and [`USERS_MAX`] users; all are forgotten, and read again at need, when there are more.
+#![allow(clippy::disallowed_methods)] // The shell reads `/proc`.
 
 use super::clocks;
+use super::lineage::Lineage;
 use crate::endpoint::format;
 use crate::endpoint::report::Process;
+use crate::time::Timestamp;
 use nix::unistd::{Uid, User};
 use procfs::process::{self, Stat};
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::Arc;
 
 /// Processes that are remembered.
@@ -24,6 +28,7 @@ const DELETED: &str = " (deleted)";
 #[derive(Debug, Default)]
 pub(super) struct Processes {
     known: BTreeMap<u32, Known>,
+    lineage: Lineage,
     users: BTreeMap<u32, Option<Box<str>>>,
 }
 
@@ -37,24 +42,30 @@ struct Known {
 }
 
 impl Processes {
-    /// The process that has this number now, with its parent.
+    /// The process that has this number now, or had it last, with its parent.
     pub fn of(&mut self, pid: u32) -> Option<Arc<Process>> {
         self.below(pid, ANCESTORS_MAX)
     }
 
     fn below(&mut self, pid: u32, ancestors: usize) -> Option<Arc<Process>> {
-        let entry = process::Process::new(pid.cast_signed()).ok()?;
-        let stat = entry.stat().ok()?;
+        let there = process::Process::new(pid.cast_signed()).ok();
+        let there = there.and_then(|entry| Some((entry.stat().ok()?, entry)));
+        let Some((stat, entry)) = there else {
+            return self.lineage.of(pid);
+        };
         let path = path(&entry);
+        // One that has ended, and that nobody has asked how, shows its path no more.
         let same = |known: &&Known| {
-            (known.start, &known.comm, &known.path) == (stat.starttime, &stat.comm, &path)
+            (known.start, &known.comm) == (stat.starttime, &stat.comm)
+                && (path.is_none() || known.path == path)
         };
         if let Some(known) = self.known.get(&pid).filter(same) {
             return Some(known.process.clone());
         }
         let mut process = self.read(&entry, &stat, path.clone())?;
         let parent = stat.ppid.cast_unsigned();
-        if let Some(ancestors) = ancestors.checked_sub(1).filter(|_| parent != 0) {
+        let unknown = parent != 0 && self.lineage.of(pid).is_none();
+        if let Some(ancestors) = ancestors.checked_sub(1).filter(|_| unknown) {
             let parent = self.below(parent, ancestors);
             process.parent = parent.map(|parent| {
                 let parent = Process::clone(&parent);
@@ -64,7 +75,7 @@ impl Processes {
                 })
             });
         }
-        let process = Arc::new(process);
+        let process = self.lineage.read(pid, process);
         if self.known.len() >= KNOWN_MAX {
             self.known.clear();
         }
@@ -78,10 +89,31 @@ impl Processes {
         Some(process)
     }
 
-    /// Takes out a process that has ended or became another program; none where it was not asked
-    /// for.
-    pub fn take(&mut self, pid: u32) -> Option<Arc<Process>> {
+    /// `parent` started a process at `at`.
+    pub fn fork(&mut self, pid: u32, parent: u32, at: Timestamp) {
+        let known = self.lineage.of(parent).filter(|known| known.path.is_some());
+        let parent = known
+            .or_else(|| self.of(parent))
+            .unwrap_or_else(|| Arc::new(numbered(parent)));
+        self.lineage.fork(pid, &parent, at);
+    }
+
+    /// A process became another program, which is read at once if it is still there.
+    pub fn exec(&mut self, pid: u32) -> Option<Arc<Process>> {
+        self.known.remove(&pid);
+        self.lineage.exec(pid);
+        self.of(pid)
+    }
+
+    /// A process has ended; none where it was not read.
+    pub fn exit(&mut self, pid: u32) -> Option<Arc<Process>> {
+        self.lineage.exit(pid);
         self.known.remove(&pid).map(|known| known.process)
+    }
+
+    /// What was heard of processes is not whole.
+    pub fn lost(&mut self) {
+        self.lineage.clear();
     }
 
     fn read(
@@ -90,7 +122,7 @@ impl Processes {
         stat: &Stat,
         path: Option<Box<str>>,
     ) -> Option<Process> {
-        let uid = entry.status().ok()?.euid;
+        let uid = euid(entry.pid())?;
         let arguments = entry.cmdline().unwrap_or_default();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let nanos = u128::from(stat.starttime) * 1_000_000_000;
@@ -117,7 +149,28 @@ impl Processes {
     }
 }
 
-/// The program's file; none where it is another user's, or the kernel's.
+/// A process of which no more is known.
+fn numbered(pid: u32) -> Process {
+    Process {
+        pid: Some(pid),
+        ..Process::default()
+    }
+}
+
+/// The effective user of a process: of its status only this line is read.
+fn euid(pid: i32) -> Option<u32> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let of_user = |line: &str| {
+        line.strip_prefix("Uid:")?
+            .split_whitespace()
+            .nth(1)?
+            .parse()
+            .ok()
+    };
+    status.lines().find_map(of_user)
+}
+
+/// The program's file; none where it is another user's, the kernel's, or has ended.
 fn path(entry: &process::Process) -> Option<Box<str>> {
     let path = entry.exe().ok()?;
     let path = path.to_string_lossy();
@@ -127,6 +180,12 @@ fn path(entry: &process::Process) -> Option<Box<str>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::{Command, Stdio};
+
+    fn own_path() -> Option<Box<str>> {
+        let path = std::env::current_exe().unwrap();
+        path.to_str().map(Into::into)
+    }
 
     #[test]
     fn this_process_is_described() {
@@ -134,14 +193,42 @@ mod tests {
         let pid = std::process::id();
         let own = processes.of(pid).unwrap();
         assert_eq!(own.pid, Some(pid));
-        let path = std::env::current_exe().unwrap();
-        assert_eq!(own.path.as_deref(), path.to_str());
+        assert_eq!(own.path, own_path());
         assert!(own.instance.is_some() && own.command_line.is_some() && own.uid.is_some());
         assert!(own.started_at <= Some(clocks::now()));
         assert!(own.parent.as_ref().unwrap().pid.is_some());
         assert!(Arc::ptr_eq(&own, &processes.of(pid).unwrap()));
-        assert_eq!(processes.take(pid), Some(own));
-        assert_eq!(processes.take(pid), None);
+        assert_eq!(processes.exit(pid), Some(own));
+        assert_eq!(processes.exit(pid), None);
         assert_eq!(processes.of(u32::MAX), None);
+    }
+
+    #[test]
+    fn a_child_is_described_when_it_has_ended_and_when_it_was_waited_for() {
+        let own = std::process::id();
+        let mut processes = Processes::default();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pid = child.id();
+        processes.fork(pid, own, clocks::now());
+        // The child is the program by the time that it is there.
+        let cat = processes.exec(pid).unwrap();
+        assert_ne!(cat.path, own_path());
+        drop(child.stdin.take());
+        let stat = process::Process::new(pid.cast_signed()).unwrap();
+        while stat.stat().unwrap().state != 'Z' {
+            std::thread::yield_now();
+        }
+        assert_eq!(processes.of(pid), Some(cat.clone()));
+        assert_eq!(processes.exit(pid), Some(cat.clone()));
+        child.wait().unwrap();
+        assert_eq!(processes.of(pid), Some(cat.clone()));
+        assert_eq!(cat.parent.as_ref().unwrap().pid, Some(own));
+        // One that was never read.
+        processes.fork(pid, own, clocks::now());
+        let unread = processes.exec(pid).unwrap();
+        assert_eq!((unread.path.as_ref(), unread.pid), (None, Some(pid)));
+        assert_eq!(unread.parent.as_ref().unwrap().path, own_path());
+        processes.lost();
+        assert_eq!(processes.of(pid), None);
     }
 }

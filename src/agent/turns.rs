@@ -9,7 +9,7 @@ use super::events::{Event, Happened};
 use super::files::Touched;
 use super::inventory;
 use super::lines::{Lines, Teller, Told};
-use super::listening::{Note, listen};
+use super::listening::{NOTES_MAX, Note, listen};
 use super::owners::Owners;
 use super::pace::Pace;
 use super::processes::Processes;
@@ -23,7 +23,7 @@ use crate::endpoint::report::{
 use crate::time::Timestamp;
 use anyhow::Context;
 use crossbeam_channel::Receiver;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs;
 use std::io;
 use std::ops::ControlFlow;
@@ -36,6 +36,8 @@ const INVENTORY_READ_EVERY: Duration = Duration::from_secs(1);
 /// The agent, between two turns.
 struct Agent {
     notes: Receiver<Note>,
+    /// Those that were heard and not taken yet.
+    waiting: VecDeque<Note>,
     dumps: Dumps,
     table: Table,
     owners: Owners,
@@ -68,6 +70,7 @@ pub(super) fn run(options: &Options) -> anyhow::Result<Outcome> {
     let mut agent = Agent {
         dumps: Dumps::open().context("the kernel does not show its sockets")?,
         notes: listen(&options.watch)?,
+        waiting: VecDeque::new(),
         table: Table::new(options.loopback),
         owners: Owners::default(),
         processes: Processes::default(),
@@ -115,6 +118,11 @@ fn line_of(path: &str) -> Option<Box<str>> {
     (!line.is_empty()).then(|| line.into())
 }
 
+/// Whether a process was there when it was looked at.
+fn is_read(process: &Process) -> bool {
+    process.path.is_some() || process.name.is_some()
+}
+
 impl Agent {
     /// Turns until the user wants no more.
     ///
@@ -122,15 +130,19 @@ impl Agent {
     /// Lines cannot be written.
     fn run(&mut self) -> io::Result<()> {
         loop {
-            if let Ok(note) = self.notes.recv_deadline(self.pace.due())
-                && self.take(note)?.is_break()
+            if self.waiting.is_empty()
+                && let Ok(note) = self.notes.recv_deadline(self.pace.due())
             {
-                return self.lines.flush();
+                self.waiting.push_back(note);
             }
-            // What came meanwhile is older than the next look.
-            for note in self.notes.clone().try_iter().take(self.notes.len()) {
+            self.take_ends()?;
+            // What came meanwhile is older than the next look, which does not wait for all of it.
+            while let Some(note) = self.waiting.pop_front() {
                 if self.take(note)?.is_break() {
                     return self.lines.flush();
+                }
+                if Instant::now() >= self.pace.due() {
+                    break;
                 }
             }
             if Instant::now() >= self.pace.due() {
@@ -139,6 +151,19 @@ impl Agent {
             }
             self.lines.flush()?;
         }
+    }
+
+    /// Takes the ends of sockets, which is soon done; all else waits in its order.
+    fn take_ends(&mut self) -> io::Result<()> {
+        while self.waiting.len() < NOTES_MAX
+            && let Ok(note) = self.notes.try_recv()
+        {
+            match note {
+                Note::Ended(rows, at) => self.take_ended(rows, at)?,
+                other => self.waiting.push_back(other),
+            }
+        }
+        Ok(())
     }
 
     fn take(&mut self, note: Note) -> io::Result<ControlFlow<()>> {
@@ -150,7 +175,10 @@ impl Agent {
                     self.take_touched(touched, at)?;
                 }
             }
-            Note::Lost => self.outcome.lost += 1,
+            Note::Lost => {
+                self.outcome.lost += 1;
+                self.processes.lost();
+            }
             Note::Reopen => {
                 if let Err(error) = self.lines.reopen() {
                     eprintln!("tapir: lines go where they went before: {error}");
@@ -162,20 +190,25 @@ impl Agent {
     }
 
     fn take_event(&mut self, event: Event) -> io::Result<()> {
+        let at = clocks::of_monotonic(event.at);
         let (process, activity) = match event.happened {
+            Happened::Fork { parent } => {
+                self.processes.fork(event.pid, parent, at);
+                return Ok(());
+            }
             Happened::Exec => {
                 self.pace.stir(Instant::now());
                 self.owners.expect(event.pid);
-                // What it was before is not there any more.
-                self.processes.take(event.pid);
-                let process = self.processes.of(event.pid);
+                let process = self.processes.exec(event.pid);
+                // Of others the parent is remembered, for what is told of them later.
+                let process = process.filter(|process| is_read(process));
                 self.outcome.unread += u64::from(process.is_none());
                 let is_told = self.is_told(process.as_deref());
                 (process.filter(|_| !is_told), ProcessActivity::Start)
             }
             Happened::Exit => {
                 self.owners.forget(event.pid);
-                (self.processes.take(event.pid), ProcessActivity::End)
+                (self.processes.exit(event.pid), ProcessActivity::End)
             }
         };
         let Some(process) = process.as_deref() else {
@@ -191,7 +224,6 @@ impl Agent {
                 ..Process::default()
             },
         };
-        let at = clocks::of_monotonic(event.at);
         self.lines.write(Told {
             window: Window { from: at, to: at },
             method: Method::Event,

@@ -249,10 +249,17 @@ impl Join {
 
     /// A report that names one flow and no other, exactly, tells the agent's clock.
     fn learn_clock(&mut self, told: &Told) {
-        let opened = told.report.activity == FlowActivity::Open && told.method == Method::Event;
-        if !opened {
+        if told.report.activity != FlowActivity::Open {
             return;
         }
+        let window = told.window;
+        let width = window.to - window.from;
+        let moment = match told.method {
+            Method::Event => window.from + Span::from_nanos(width.as_nanos() / 2),
+            // It was there by the end of the look.
+            Method::Poll if width <= CLOCK_KNOWN => window.to,
+            _ => return,
+        };
         let alike = |seen: &&Seen| {
             let apart = (told.window.from - seen.flow.first_at).as_nanos();
             let key = seen.key_of(&told.report);
@@ -263,10 +270,9 @@ impl Join {
         let &[seen] = alike.as_slice() else {
             return;
         };
-        let (seen_at, width) = (seen.flow.first_at, told.window.to - told.window.from);
-        let middle = told.window.from + Span::from_nanos(width.as_nanos() / 2);
+        let seen_at = seen.flow.first_at;
         if let Some(agent) = self.agents.get_mut(&told.agent) {
-            agent.clock.handle_match(seen_at, middle);
+            agent.clock.handle_match(seen_at, moment);
         }
     }
 

@@ -184,6 +184,47 @@ fn the_next_flow_of_the_same_ports_has_its_own_process() {
 }
 
 #[test]
+fn quick_looks_tell_the_clock_and_the_next_flow_of_the_same_ports_from_the_last() {
+    let offset = 300_000;
+    let looked = |port, millis: i64, width: i64, pid| {
+        let mut report = connect(HOST, port, 0, process(pid, &format!("/bin/{pid}")));
+        let to = at(millis + offset + 10);
+        let from = to + Span::from_millis(-width);
+        (report.method, report.window) = (Method::Poll, Window { from, to });
+        report
+    };
+    let closed = |port, millis: i64, pid| {
+        let mut report = connect(
+            HOST,
+            port,
+            millis + offset,
+            process(pid, &format!("/bin/{pid}")),
+        );
+        flow_of(&mut report).activity = FlowActivity::Close;
+        report
+    };
+    let again = 50_010;
+    let mut flows: Vec<FlowId> = (0..5)
+        .map(|n| flow(n, HOST, 50_000 + n as u16, 1000 * n as i64))
+        .collect();
+    flows.extend([flow(8, HOST, again, 9000), flow(9, HOST, again, 39_000)]);
+    let found = |width: i64| {
+        let first = (0..5).map(|n| looked(50_000 + n, i64::from(n) * 1000, width, 3));
+        let mut reports: Vec<Report> = first.collect();
+        for (millis, pid) in [(9000, 7), (39_000, 8)] {
+            reports.push(looked(again, millis, width, pid));
+            reports.push(closed(again, millis + 500, pid));
+        }
+        let join = site(&flows, &reports);
+        let pid = |flow| join.attribution(flow, at(90_000), LAG).process?.pid;
+        [pid(&flows[5]), pid(&flows[6])]
+    };
+    assert_eq!(found(20), [Some(7), Some(8)]);
+    // From looks that are seconds apart no clock is learnt.
+    assert_eq!(found(5000), [None, None]);
+}
+
+#[test]
 fn a_poll_names_what_was_open_between_two_looks() {
     let flow = flow(1, HOST, 50_000, 1000);
     let poll = |from, to| {

@@ -119,12 +119,12 @@ pub fn mirror(space: &str, from: &str) {
     }
 }
 
-/// Waits until `ready` says so, a minute at most.
+/// Waits until `ready` says so, two minutes at most.
 pub fn wait_until(what: &str, ready: impl Fn() -> bool) {
     let began = Instant::now();
     while !ready() {
         let waited = began.elapsed();
-        assert!(waited < Duration::from_secs(60), "not in time: {what}");
+        assert!(waited < Duration::from_secs(120), "not in time: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

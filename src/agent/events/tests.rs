@@ -6,6 +6,12 @@ const ANSWER: &str = "\
      c751671be42f0000000000000000000000000000000000000000000000000000\
 ";
 
+/// Process 9893 started process 9935.
+const FORK: &str = "\
+     4c00000003000000f46d0700000000000100000001000000f46d070000000000280000000100000001000000\
+     0bdff0038e500000a5260000a5260000cf260000cf2600000000000000000000\
+";
+
 /// Process 6336 became another program.
 const EXEC: &str = "\
      4c000000030000006c0200000000000001000000010000006c02000000000000280000000200000000000000\
@@ -27,6 +33,12 @@ fn datagram(hex: &str) -> Vec<u8> {
 #[test]
 fn a_process_is_told_with_its_moment() {
     assert_eq!(read(&datagram(ANSWER)), Some(Said::Answer(0)));
+    let fork = Said::Event(Event {
+        pid: 9935,
+        happened: Happened::Fork { parent: 9893 },
+        at: 0x508e_03f0_df0b,
+    });
+    assert_eq!(read(&datagram(FORK)), Some(fork));
     let event = |happened, at| {
         Some(Said::Event(Event {
             pid: 6336,
@@ -42,12 +54,15 @@ fn a_process_is_told_with_its_moment() {
 
 #[test]
 fn threads_and_other_events_are_left_out() {
-    let mut thread = datagram(EXIT);
-    thread[52] ^= 1;
-    assert_eq!(read(&thread), Some(Said::Other));
-    let mut fork = datagram(EXEC);
-    fork[36] = 1;
-    assert_eq!(read(&fork), Some(Said::Other));
+    for (event, at) in [(EXIT, 52), (FORK, 60)] {
+        let mut thread = datagram(event);
+        thread[at] ^= 1;
+        assert_eq!(read(&thread), Some(Said::Other));
+    }
+    let mut renamed = datagram(EXEC);
+    renamed[37] = 2;
+    renamed[36] = 0;
+    assert_eq!(read(&renamed), Some(Said::Other));
     for length in 0..60 {
         assert_eq!(read(&datagram(EXEC)[..length]), None);
     }

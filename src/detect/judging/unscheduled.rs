@@ -42,8 +42,7 @@ impl Engine {
         let (role, object) = (member.role, &*called.object);
         let rules = now.settings.rules();
         let approval = rules.schedules.approval(&now.call(called, at));
-        let known = called.lookup(now.settings).is_some() || approval != Approval::None;
-        if !known {
+        if called.lookup(now.settings).is_none() && approval == Approval::None {
             return None;
         }
         let (max, seed) = (now.limits.calls_max, now.settings.seed());
