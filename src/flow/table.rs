@@ -183,26 +183,23 @@ impl<A> Table<A> {
         None
     }
 
-    /// Takes out the flow whose deadline is nearest, due or not.
+    /// Takes out the flow whose deadline is nearest, due or not. Looks that come before that are
+    /// given up until their flow's next packet: a full table could be nothing but these.
     pub fn evict(&mut self, limits: &Limits) -> Option<Entry<A>> {
-        let mut looks = Vec::new();
-        let mut evicted = None;
         while let Some((deadline, slot)) = self.timers.pop() {
             let Some(slot) = self.settle(deadline, slot, limits) else {
                 continue;
             };
-            if self.get_mut(slot).flow.deadline(limits) > deadline {
-                // Only a look is due: the flow's own deadline is not the nearest for that.
-                looks.push((deadline, slot));
-                continue;
+            let entry = self.get_mut(slot);
+            let own = entry.flow.deadline(limits);
+            if own <= deadline {
+                return Some(self.remove(slot));
             }
-            evicted = Some(self.remove(slot));
-            break;
+            entry.look_at = None;
+            entry.scheduled = own;
+            self.timers.schedule(own, slot);
         }
-        for (deadline, slot) in looks {
-            self.timers.schedule(deadline, slot);
-        }
-        evicted
+        None
     }
 
     /// All flows, in the order of their slots; the table is empty afterwards.

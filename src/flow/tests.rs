@@ -358,6 +358,23 @@ fn reassembled(segments: &[(u64, Vec<u8>)]) -> (Vec<Option<u8>>, usize) {
     (stream, reassembler.held_bytes())
 }
 
+#[test]
+fn a_full_table_of_flows_that_wait_for_a_look_gives_way_by_deadline() {
+    let (mut table, limits) = (table::Table::default(), Limits::DEFAULT);
+    for second in [3, 1, 2] {
+        let packet = segment(true, "S", 1, 0, 0, second);
+        let keyed = FlowKey::of(&packet);
+        let flow = Flow::open(&keyed, &packet, false, 0, packet.at);
+        let slot = table.insert(flow, second as u64, ());
+        table.get_mut(slot).look_at = Some(packet.at);
+        table.reschedule(slot, &limits);
+    }
+    let evicted = std::iter::from_fn(|| table.evict(&limits));
+    let seconds = evicted.map(|entry| entry.flow.id.first_at.as_nanos() / 1_000_000_000);
+    assert_eq!(seconds.collect::<Vec<_>>(), [1, 2, 3]);
+    assert!(table.is_empty());
+}
+
 proptest! {
     #[test]
     fn reassembly_equals_the_model(

@@ -191,8 +191,7 @@ pub fn look(entry: &mut Entry<Inspection>, at: Timestamp, put: impl FnOnce(FlowI
     let (id, shaping) = (entry.flow.id, &mut entry.attached.shaping);
     let is_due = shaping.is_due(&id, at);
     entry.look_at = shaping.next_checkpoint(&id, at);
-    let told = |shape: &&Shape| shape.is_told_at(at - id.first_at);
-    if is_due && let Some(shape) = shaping.worth_telling(&id).filter(told) {
+    if is_due && let Some(shape) = shaping.worth_telling(&id) {
         put(
             id,
             Fact::Profile(Box::new(shape.profile(id.first_at, at, true))),

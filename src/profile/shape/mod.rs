@@ -31,8 +31,8 @@ const BURST_IDLE: Span = Span::from_secs(1);
 const CHECKPOINTS_S: [i64; 10] = [
     120, 300, 600, 1800, 3600, 7200, 14_400, 28_800, 43_200, 86_400,
 ];
-/// The first of these for every flow.
-const EVERY_S: i64 = 600;
+/// So many of these are of large uploads alone.
+const EARLY: usize = 2;
 /// Payload of the originator from which on an upload is large: 16 MiB, of which few are honest. By
 /// design.
 const LARGE_BYTES: u64 = 1 << 24;
@@ -130,14 +130,13 @@ impl Shape {
 
     /// When a flow that began at `first_at` is told next while it is open.
     pub fn next_checkpoint(&self, first_at: Timestamp) -> Option<Timestamp> {
-        let age_s = CHECKPOINTS_S.get(usize::from(self.checkpoint))?;
-        Some(first_at + Span::from_secs(*age_s))
-    }
-
-    /// Whether a flow of this age is told while it is open.
-    pub fn is_told_at(&self, age: Span) -> bool {
         let [originator, _] = &self.sides;
-        age >= Span::from_secs(EVERY_S) || originator.bytes >= LARGE_BYTES
+        let first = match originator.bytes >= LARGE_BYTES {
+            true => 0,
+            false => EARLY,
+        };
+        let age_s = CHECKPOINTS_S.get(usize::from(self.checkpoint).max(first))?;
+        Some(first_at + Span::from_secs(*age_s))
     }
 
     /// The checkpoint was told.
